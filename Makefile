@@ -1,0 +1,105 @@
+# The verbs of this project. `make demo` and `make test` each install what they need on a fresh Debian or Ubuntu.
+#
+#   make dev     an environment in .venv with everything, so that .venv/bin/gatepost runs
+#   make demo    the whole story on this machine, in a temporary folder
+#   make run     the same, and goes on serving
+#   make check   lint, form, types, floors, licences
+#   make test    check, and all tests
+#   make bench   the published figures, measured here
+#   make docs    the links in the documentation
+#   make lock    the locks anew, from pyproject.toml
+#   make clean   removes what the above made in this folder
+#
+# PYTHON=/path/to/python3 chooses another interpreter than the first python3 in the PATH.
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := .tools/bin/uv
+# uv takes the interpreter that we name, and fetches none of its own.
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+DEMO_PACKAGES := libnss3-tools
+TEST_PACKAGES := gnutls-bin libnss3-tools openssl
+BENCH_PACKAGES := libnss3-tools wrk
+
+.PHONY: dev demo run check test bench docs lock clean
+.PHONY: debian-demo debian-test debian-bench lint form types floors licences
+
+dev: .venv/.installed
+
+demo: debian-demo dev
+	$(BIN)/gatepost demo
+
+run: debian-demo dev
+	$(BIN)/gatepost demo --serve
+
+check: lint form types floors licences
+
+test: debian-test check docs
+	$(BIN)/pytest -n 2 --cov --cov-report=term
+
+bench: debian-bench dev
+	$(BIN)/python -m bench
+
+docs: dev
+	$(BIN)/python scripts/check_links.py README.md CHANGELOG.md docs
+
+clean:
+	rm -rf .venv .tools .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- What check is made of --------------------------------------------------------------------------------------------
+
+lint: dev
+	$(BIN)/ruff check
+
+form: dev
+	$(BIN)/ruff format --check
+
+types: dev
+	$(BIN)/mypy
+
+floors: dev
+	$(BIN)/lint-imports
+
+licences: dev
+	$(BIN)/python scripts/check_licences.py
+
+# --- What the verbs stand on ------------------------------------------------------------------------------------------
+
+debian-demo:
+	@scripts/install-debian-packages $(DEMO_PACKAGES)
+
+debian-test:
+	@scripts/install-debian-packages $(TEST_PACKAGES)
+
+debian-bench:
+	@scripts/install-debian-packages $(BENCH_PACKAGES)
+
+# uv, alone in an environment of its own; pip refuses anything whose hash is not in the lock.
+.tools/.installed: requirements-uv.lock
+	@PYTHON="$(PYTHON)" scripts/check-python
+	@rm -rf .tools
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+# The environment is changed in place, so that what runs in it goes on.
+.venv/.installed: requirements.lock pyproject.toml .tools/.installed
+	@$(BIN)/python -c "" 2>/dev/null || $(UV) venv --clear --python "$$(command -v $(PYTHON))" .venv
+	$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock
+	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# No header and no index: the locks name packages, versions and hashes, and whose registry serves them is a setting of
+# the machine.
+lock: .tools/.installed
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+	    --all-extras --group dev --output-file requirements.lock pyproject.toml
+	echo uv | $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	    --python-version 3.11 --upgrade --output-file requirements-uv.lock -
