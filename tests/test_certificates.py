@@ -132,18 +132,27 @@ def test_a_signature_does_not_verify_when_it_was_broken(tmp_path: Path) -> None:
 def test_oddities_are_there_when_they_are_asked_for() -> None:
     """Several common names, no EKU, an empty EKU, a raw name, serial 0 and an unknown critical extension."""
     authority = CertificateAuthority.create(subject=der.name(("O", "EXAMPLE  Inc", der.Text.PRINTABLE), ("CN", "R")))
-    leaf = authority.issue(cn=["a", "b"], eku=None, serial=0, unknown_critical=True)
+    leaf = authority.issue(cn=["a", "b"], eku=None, unknown_critical=True)
     certificate = leaf.certificate
 
     assert [str(entry.value) for entry in certificate.subject] == ["a", "b"]
     assert certificate.issuer.rfc4514_string() == "CN=R,O=EXAMPLE  Inc"
-    assert der.parts(der.parts(leaf.der)[0])[Part.SERIAL] == b"\x02\x01\x00"
     assert [
         entry.oid.dotted_string
         for entry in certificate.extensions
         if isinstance(entry.value, x509.UnrecognizedExtension) and entry.critical
     ] == ["1.3.6.1.4.1.55555.1"]
     assert b"\x06\x03\x55\x1d\x25\x04\x02\x30\x00" in authority.issue(eku=[]).der
+    assert der.parts(der.parts(authority.issue(serial=0).der)[0])[Part.SERIAL] == b"\x02\x01\x00"
+
+
+def test_an_rsa_key_is_made_once_when_kind_and_name_are_the_same() -> None:
+    """RSA keys are shared by kind and common name, others never, so that two certificates differ in their keys."""
+    authority = CertificateAuthority.create()
+
+    assert authority.issue(key=KeyKind.RSA2048).key is authority.issue(key=KeyKind.RSA2048).key
+    assert authority.issue(key=KeyKind.RSA2048).key is not authority.issue(key=KeyKind.RSA2048, cn="other").key
+    assert authority.issue().key.public_key() != authority.issue().key.public_key()
 
 
 def test_a_part_is_left_out_when_none_stands_for_it(tmp_path: Path) -> None:
