@@ -90,9 +90,13 @@ debian-bench:
 	@touch $@
 
 # The environment is changed in place, so that what runs in it goes on.
-.venv/.installed: requirements.lock pyproject.toml .tools/.installed
-	@$(BIN)/python -c "" 2>/dev/null || $(UV) venv --clear --python "$$(command -v $(PYTHON))" .venv
+.venv/.synchronised: requirements.lock .tools/.installed
+	@$(BIN)/python -c "" 2>/dev/null || $(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" .venv
 	$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock
+	@touch $@
+
+# The project itself, from this folder. What its installation needs is in the lock, so nothing else is fetched.
+.venv/.installed: pyproject.toml .venv/.synchronised
 	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
