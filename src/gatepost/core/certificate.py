@@ -1,0 +1,374 @@
+"""Certificates: the one place where bytes become facts or ``malformed-certificate``, and the one step to their issuer.
+
+OpenSSL judges the signature and the constraints, in process (pyOpenSSL is imported here and nowhere else); the order
+of the questions, the dates and the strength are ours, because OpenSSL reports one error a call. No path is ever built.
+Sources: RFC 5280; ``docs/reference/semantics.md``, section 2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+from OpenSSL import crypto
+
+from gatepost.core import der
+from gatepost.core.extensions import Extensions, parse_extensions
+from gatepost.core.name import DistinguishedName, parse_name
+from gatepost.core.reason import Reason
+
+_NO_CHECK_TIME: Final = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME, which pyOpenSSL does not name: the dates are judged by us, at an instant that is given."""
+_VERSION_3: Final = 2
+_MINIMUM_RSA_BITS: Final = 2048
+_MAXIMUM_RSA_BITS: Final = 8192
+
+_OPENSSL_ERRORS: Final = {
+    7: Reason.SIGNATURE_INVALID,  # X509_V_ERR_CERT_SIGNATURE_FAILURE
+    20: Reason.SIGNATURE_INVALID,  # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, the names being equal
+    18: Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE,  # X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
+    79: Reason.SIGNING_CERTIFICATE_NOT_A_CA,  # X509_V_ERR_INVALID_CA
+    32: Reason.SIGNING_CERTIFICATE_NOT_A_CA,  # X509_V_ERR_KEYUSAGE_NO_CERTSIGN
+    34: Reason.UNKNOWN_CRITICAL_EXTENSION,  # X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION
+    **dict.fromkeys((47, 48, 49, 51, 52, 53), Reason.NAME_CONSTRAINT_VIOLATED),
+}
+
+_STRONG_SIGNATURES: Final = frozenset(
+    {
+        "1.2.840.113549.1.1.11",  # RSA with SHA-256, 384, 512 (RFC 8017)
+        "1.2.840.113549.1.1.12",
+        "1.2.840.113549.1.1.13",
+        "1.2.840.10045.4.3.2",  # ECDSA with SHA-256, 384, 512 (RFC 5758)
+        "1.2.840.10045.4.3.3",
+        "1.2.840.10045.4.3.4",
+        "1.3.101.112",  # Ed25519 (RFC 8410)
+    }
+)
+_RSA_PSS: Final = "1.2.840.113549.1.1.10"
+_STRONG_DIGESTS: Final = frozenset(bytes.fromhex(f"060960864801650304020{n}") for n in (1, 2, 3))
+"""The encoded object identifiers of SHA-256, SHA-384 and SHA-512, as they stand in the parameters of RSA-PSS."""
+
+
+class KeyKind(StrEnum):
+    """The kinds of public key that a check accepts, by their names in messages."""
+
+    RSA = "RSA"
+    P256 = "P-256"
+    P384 = "P-384"
+    P521 = "P-521"
+    ED25519 = "Ed25519"
+
+
+_RSA: Final = "1.2.840.113549.1.1.1"
+_EC: Final = "1.2.840.10045.2.1"
+_CURVES: Final = {"1.2.840.10045.3.1.7": KeyKind.P256, "1.3.132.0.34": KeyKind.P384, "1.3.132.0.35": KeyKind.P521}
+
+
+class PublicKey(msgspec.Struct, frozen=True):
+    """A public key: the whole SubjectPublicKeyInfo, its kind (None: no check accepts it) and a name for messages."""
+
+    encoded: bytes
+    kind: KeyKind | None
+    name: str
+    material: bytes
+    """The bit string's content: an EC point, an Ed25519 key, or the DER of an RSAPublicKey."""
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The facts of one certificate. Two are the same when their DER is (compare ``sha256``)."""
+
+    der: bytes
+    sha256: bytes
+    """SHA-256 of the DER, 32 bytes."""
+    version: int
+    serial_number: int
+    issuer: DistinguishedName
+    subject: DistinguishedName
+    not_before: datetime
+    not_after: datetime
+    public_key: PublicKey
+    signature_strong: bool
+    signature_algorithm: str
+    """Dotted object identifier of the outer signatureAlgorithm."""
+    extensions: Extensions
+
+    @property
+    def is_ca(self) -> bool:
+        """Tell whether it claims to be a certificate authority: CA:TRUE, or a key usage with keyCertSign."""
+        return self.extensions.ca is True or bool(
+            self.extensions.key_usage and "keyCertSign" in self.extensions.key_usage
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the DER as 64 lower-case hex digits."""
+        return self.sha256.hex()
+
+
+class Malformed(msgspec.Struct, frozen=True):
+    """Bytes that stand where a certificate belongs and are none; ``detail`` says where reading stopped."""
+
+    der: bytes
+    sha256: bytes
+    detail: str
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the bytes as 64 lower-case hex digits."""
+        return self.sha256.hex()
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why one step did not hold: ``step`` of section 2 (1 to 6), the reason, and what was expected and found."""
+
+    step: int
+    reason: Reason
+    expected: str
+    found: str
+
+
+def parse_certificate(encoded: bytes) -> Certificate | Malformed:
+    """Turn DER into facts, or say why not. Never raises, whatever the bytes."""
+    digest = hashlib.sha256(encoded).digest()
+    try:
+        return _parse(encoded, digest)
+    except (der.DerError, ValueError, OverflowError) as error:
+        return Malformed(encoded, digest, str(error))
+
+
+def _parse(encoded: bytes, digest: bytes) -> Certificate:
+    outer = der.whole(encoded, der.SEQUENCE)
+    body = der.expect(encoded, outer.start, outer.stop, der.SEQUENCE)
+    algorithm = der.expect(encoded, body.stop, outer.stop, der.SEQUENCE)
+    der.expect(encoded, algorithm.stop, outer.stop, der.BIT_STRING)
+    fields = der.children(encoded, body)
+    version = 0
+    if fields and fields[0].tag == 0xA0:  # noqa: PLR2004 - [0] EXPLICIT Version, RFC 5280, 4.1.
+        inner = der.expect(encoded, fields[0].start, fields[0].stop, der.INTEGER)
+        version = int.from_bytes(der.content(encoded, inner), "big", signed=True)
+        fields = fields[1:]
+    if len(fields) < 6:  # noqa: PLR2004 - serialNumber to subjectPublicKeyInfo, RFC 5280, 4.1.
+        raise der.DerError("fields of the certificate are missing")
+    serial, _, issuer, validity, subject, key = fields[:6]
+    not_before, not_after = (_instant(encoded, item) for item in _pair(encoded, validity))
+    oid, strong = _signature(encoded, algorithm)
+    return Certificate(
+        der=encoded,
+        sha256=digest,
+        version=version,
+        serial_number=int.from_bytes(der.content(encoded, serial), "big", signed=True),
+        issuer=parse_name(der.encoded(encoded, issuer)),
+        subject=parse_name(der.encoded(encoded, subject)),
+        not_before=not_before,
+        not_after=not_after,
+        public_key=parse_public_key(der.encoded(encoded, key)),
+        signature_strong=strong,
+        signature_algorithm=oid,
+        extensions=_extensions(encoded, fields[6:]),
+    )
+
+
+def _pair(encoded: bytes, validity: der.Element) -> tuple[der.Element, der.Element]:
+    items = der.children(encoded, validity)
+    if len(items) != 2:  # noqa: PLR2004 - notBefore and notAfter.
+        raise der.DerError("the validity is not a pair of times")
+    return items[0], items[1]
+
+
+def _instant(encoded: bytes, item: der.Element) -> datetime:
+    """Read a UTCTime or GeneralizedTime (RFC 5280, 4.1.2.5); two-digit years from 50 on are of the last century."""
+    text = der.content(encoded, item).decode("ascii")
+    if item.tag == der.UTC_TIME:
+        text = ("19" if text[:2] >= "50" else "20") + text
+    elif item.tag != der.GENERALIZED_TIME:
+        raise der.DerError("a time of another type")
+    if len(text) != len("20260101000000Z") or text[-1] != "Z" or not text[:-1].isdigit():
+        raise der.DerError("a time that RFC 5280 does not allow")
+    year, month, day, hour, minute, second = int(text[:4]), *(int(text[i : i + 2]) for i in range(4, 14, 2))
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+
+
+def _signature(encoded: bytes, algorithm: der.Element) -> tuple[str, bool]:
+    """Read an AlgorithmIdentifier: its dotted identifier, and whether its digest is SHA-256 or better."""
+    oid_element = der.expect(encoded, algorithm.start, algorithm.stop, der.OBJECT_IDENTIFIER)
+    oid = der.dotted(der.content(encoded, oid_element))
+    if oid == _RSA_PSS:
+        # hashAlgorithm is [0] EXPLICIT AlgorithmIdentifier in the parameters; absent it is SHA-1 (RFC 4055, 3.1).
+        parameters = encoded[oid_element.stop : algorithm.stop]
+        return oid, _pss_digest(parameters) in _STRONG_DIGESTS
+    return oid, oid in _STRONG_SIGNATURES
+
+
+def _pss_digest(parameters: bytes) -> bytes:
+    sequence = der.whole(parameters, der.SEQUENCE)
+    for item in der.children(parameters, sequence):
+        if item.tag == 0xA0:  # noqa: PLR2004 - [0] hashAlgorithm.
+            algorithm = der.expect(parameters, item.start, item.stop, der.SEQUENCE)
+            digest = der.expect(parameters, algorithm.start, algorithm.stop, der.OBJECT_IDENTIFIER)
+            return der.encoded(parameters, digest)
+    return b""
+
+
+def _extensions(encoded: bytes, rest: list[der.Element]) -> Extensions:
+    for item in rest:
+        if item.tag == 0xA3:  # noqa: PLR2004 - [3] EXPLICIT Extensions, RFC 5280, 4.1.
+            return parse_extensions(encoded, der.expect(encoded, item.start, item.stop, der.SEQUENCE))
+    return Extensions()
+
+
+def parse_public_key(encoded: bytes) -> PublicKey:
+    """Read a SubjectPublicKeyInfo; an unknown algorithm is a key of no kind, broken DER raises `der.DerError`."""
+    outer = der.whole(encoded, der.SEQUENCE)
+    algorithm, bits = der.children(encoded, outer)[:2]
+    oid_element = der.expect(encoded, algorithm.start, algorithm.stop, der.OBJECT_IDENTIFIER)
+    oid = der.dotted(der.content(encoded, oid_element))
+    material = encoded[bits.start + 1 : bits.stop]
+    parameters = encoded[oid_element.stop : algorithm.stop]
+    match oid:
+        case "1.3.101.112":
+            return PublicKey(encoded, KeyKind.ED25519, KeyKind.ED25519, material)
+        case _ if oid == _RSA:
+            length = rsa_bits(material)
+            kind = KeyKind.RSA if _MINIMUM_RSA_BITS <= length <= _MAXIMUM_RSA_BITS else None
+            return PublicKey(encoded, kind, f"RSA {length}", material)
+        case _ if oid == _EC and parameters[:1] == bytes((der.OBJECT_IDENTIFIER,)):
+            curve = der.dotted(parameters[2:])
+            kind = _CURVES.get(curve)
+            return PublicKey(encoded, kind, kind or f"EC on curve {curve}", material)
+        case _ if oid == _EC:
+            return PublicKey(encoded, None, "EC with explicit curve parameters", material)
+        case _:
+            return PublicKey(encoded, None, f"algorithm {oid}", material)
+
+
+def rsa_modulus(material: bytes) -> bytes:
+    """Return the modulus in an RSAPublicKey (RFC 8017, A.1.1), without leading zeros; raises `der.DerError`."""
+    sequence = der.whole(material, der.SEQUENCE)
+    modulus = der.expect(material, sequence.start, sequence.stop, der.INTEGER)
+    return der.content(material, modulus).lstrip(b"\0")
+
+
+def rsa_bits(material: bytes) -> int:
+    """Return the length of an RSA key in bits."""
+    return int.from_bytes(rsa_modulus(material), "big").bit_length()
+
+
+def examine_authority(authority: Certificate) -> Refusal | None:
+    """Step 1: may this certificate sign others at all? None means yes. Asked at upload and at each evaluation."""
+    extensions = authority.extensions
+    expected = "version 3, CA:TRUE, key usage absent or with keyCertSign"
+    found = f"version {authority.version + 1}, CA:{'TRUE' if extensions.ca else 'FALSE'}"
+    if extensions.key_usage is not None:
+        found += f", key usage {', '.join(sorted(extensions.key_usage)) or 'empty'}"
+    allowed = extensions.key_usage is None or "keyCertSign" in extensions.key_usage
+    if authority.version != _VERSION_3 or not extensions.ca or not allowed:
+        return Refusal(1, Reason.SIGNING_CERTIFICATE_NOT_A_CA, expected, found)
+    return None
+
+
+def examine_issuance(certificate: Certificate, authority: Certificate, now: datetime, *, signs: bool) -> Refusal | None:
+    """Judge the one step from ``certificate`` to ``authority`` at ``now``, in section 2's order; None: it holds.
+
+    ``signs`` tells that a signature of the certificate's key is asked for, so that its key usage matters.
+    """
+    return (
+        examine_authority(authority)
+        or _end_entity(certificate, authority)
+        or _names(certificate, authority)
+        or _openssl(certificate, authority)
+        or _dates(certificate, authority, now)
+        or _strength(certificate, authority, signs=signs)
+    )
+
+
+def _end_entity(certificate: Certificate, authority: Certificate) -> Refusal | None:
+    if certificate.is_ca or certificate.sha256 == authority.sha256:
+        return Refusal(2, Reason.CERTIFICATE_IS_A_CA, "an end entity's certificate", "a certificate authority's")
+    return None
+
+
+def _names(certificate: Certificate, authority: Certificate) -> Refusal | None:
+    if certificate.issuer.canonical != authority.subject.canonical:
+        return Refusal(3, Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE, authority.subject.text, certificate.issuer.text)
+    claimed = certificate.extensions.authority_key
+    if claimed is None:
+        return None
+    own = authority.extensions.subject_key_identifier
+    if claimed.key_identifier is not None and own is not None and claimed.key_identifier != own:
+        return Refusal(3, Reason.AUTHORITY_KEY_MISMATCH, own.hex(), claimed.key_identifier.hex())
+    if claimed.serial_number is not None and claimed.serial_number != authority.serial_number:
+        return Refusal(3, Reason.AUTHORITY_KEY_MISMATCH, f"{authority.serial_number:x}", f"{claimed.serial_number:x}")
+    if claimed.issuers and authority.issuer.canonical not in {name.canonical for name in claimed.issuers}:
+        return Refusal(3, Reason.AUTHORITY_KEY_MISMATCH, authority.issuer.text, claimed.issuers[0].text)
+    return None
+
+
+@lru_cache(maxsize=64)
+def _trust(authority: bytes) -> crypto.X509Store:
+    """Make a store that trusts one certificate alone. OpenSSL's stores may be shared between threads for verification."""
+    store = crypto.X509Store()
+    store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, authority))
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN | _NO_CHECK_TIME)
+    return store
+
+
+def _openssl(certificate: Certificate, authority: Certificate) -> Refusal | None:
+    expected = f"signed by the key of {authority.subject.text}"
+    try:
+        subject = crypto.load_certificate(crypto.FILETYPE_ASN1, certificate.der)
+        chain = crypto.X509StoreContext(_trust(authority.der), subject).get_verified_chain()
+    except crypto.X509StoreContextError as error:
+        number = int(error.errors[0])
+        reason = _OPENSSL_ERRORS.get(number, Reason.MALFORMED_CERTIFICATE)
+        return Refusal(4, reason, expected, f"OpenSSL error {number}: {error.errors[2]}")
+    except crypto.Error as error:
+        return Refusal(4, Reason.MALFORMED_CERTIFICATE, expected, f"OpenSSL cannot read it: {error}")
+    if len(chain) != 2:  # noqa: PLR2004 - exactly the certificate and its issuer.
+        return Refusal(4, Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE, expected, f"a chain of {len(chain)}")
+    return None
+
+
+def _dates(certificate: Certificate, authority: Certificate, now: datetime) -> Refusal | None:
+    """Both ends count (RFC 5280, 4.1.2.5)."""
+    if now > certificate.not_after:
+        return _date(
+            Reason.CERTIFICATE_EXPIRED, f"valid at {rfc3339(now)}", f"expired at {rfc3339(certificate.not_after)}"
+        )
+    if now < certificate.not_before:
+        found = f"valid from {rfc3339(certificate.not_before)}"
+        return _date(Reason.CERTIFICATE_NOT_YET_VALID, f"valid at {rfc3339(now)}", found)
+    if now > authority.not_after:
+        found = f"signing certificate expired at {rfc3339(authority.not_after)}"
+        return _date(Reason.SIGNING_CERTIFICATE_EXPIRED, f"signing certificate valid at {rfc3339(now)}", found)
+    if now < authority.not_before:
+        found = f"signing certificate valid from {rfc3339(authority.not_before)}"
+        return _date(Reason.SIGNING_CERTIFICATE_NOT_YET_VALID, f"signing certificate valid at {rfc3339(now)}", found)
+    return None
+
+
+def _date(reason: Reason, expected: str, found: str) -> Refusal:
+    return Refusal(5, reason, expected, found)
+
+
+def rfc3339(instant: datetime) -> str:
+    """Show an instant in UTC, to the second: ``2026-06-01T12:00:00Z``."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _strength(certificate: Certificate, authority: Certificate, *, signs: bool) -> Refusal | None:
+    if not certificate.signature_strong:
+        found = f"signature algorithm {certificate.signature_algorithm}"
+        return Refusal(6, Reason.SIGNATURE_ALGORITHM_WEAK, "a signature with SHA-256 or better", found)
+    for owner, key in (("", certificate.public_key), ("signing certificate's ", authority.public_key)):
+        if key.kind is None:
+            expected = "RSA 2048 to 8192, P-256, P-384, P-521 or Ed25519"
+            return Refusal(6, Reason.KEY_UNSUPPORTED, expected, f"{owner}{key.name}")
+    usage = certificate.extensions.key_usage
+    if signs and usage is not None and "digitalSignature" not in usage:
+        found = ", ".join(sorted(usage)) or "none"
+        return Refusal(6, Reason.KEY_USAGE_UNSUITABLE, "key usage digitalSignature", found)
+    return None

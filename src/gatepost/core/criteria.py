@@ -1,0 +1,218 @@
+"""The criteria: each one small class that judges one candidate and says what it expected and what it found.
+
+A mismatch is a value and all of them are kept: the table of certificates and criteria is what explains a result. The one
+exception is the step to the signing certificate, where the first question that fails gives the reason (section 2).
+A new criterion is one class here and one line in `criteria_of`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from gatepost.core.certificate import Certificate, Refusal, examine_issuance, rfc3339
+from gatepost.core.check import Evidence, NameTemplate, Purpose
+from gatepost.core.extensions import AlternativeName, NameKind
+from gatepost.core.finding import Candidate, KeyState, Proof
+from gatepost.core.name import fold
+from gatepost.core.reason import Reason
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """What one criterion says of one certificate: ``reason`` None: met; ``expected`` and ``found`` are for people."""
+
+    criterion: str
+    reason: Reason | None
+    expected: str
+    found: str
+
+
+class Criterion(Protocol):
+    """One question about one candidate whose certificate could be read."""
+
+    def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
+        """Answer it; never raises."""
+        ...
+
+
+class OneStep:
+    """Issued by an uploaded certificate in one step, valid now, of sufficient strength (section 2).
+
+    Asked once for each candidate, since OpenSSL's answer is the costly part of an evaluation.
+    """
+
+    def __init__(self, authorities: tuple[Certificate, ...], now: datetime, *, signs: bool) -> None:
+        """Take the uploaded certificates, the instant, and whether a signature is asked for."""
+        self._authorities = authorities
+        self._now = now
+        self._signs = signs
+
+    def step(self, certificate: Certificate) -> tuple[Certificate, Refusal | None]:
+        """Return the signing certificate that it came furthest with, and where it stopped (None: it holds)."""
+        best: tuple[int, Certificate, Refusal | None] | None = None
+        for authority in self._authorities:
+            refusal = examine_issuance(certificate, authority, self._now, signs=self._signs)
+            if refusal is None:
+                return authority, None
+            if best is None or refusal.step > best[0]:
+                best = refusal.step, authority, refusal
+        if best is None:
+            raise ValueError("a check has at least one signing certificate")
+        return best[1], best[2]
+
+    def explain(
+        self, certificate: Certificate, authority: Certificate, refusal: Refusal | None
+    ) -> tuple[Judgement, ...]:
+        """Turn what `step` returned into judgements: of the issuer, and (once it is the right one) of the dates."""
+        issued_by = authority.subject.text
+        valid = f"{rfc3339(certificate.not_before)} to {rfc3339(certificate.not_after)}"
+        match refusal:
+            case None:
+                return (
+                    Judgement("issued by", None, issued_by, issued_by),
+                    Judgement("valid now", None, f"valid at {rfc3339(self._now)}", valid),
+                )
+            case Refusal(step=5):
+                return (
+                    Judgement("issued by", None, issued_by, issued_by),
+                    Judgement("valid now", refusal.reason, refusal.expected, refusal.found),
+                )
+            case _:
+                return (Judgement("issued by", refusal.reason, refusal.expected, refusal.found),)
+
+
+class CommonName:
+    """The subject has exactly one common name and it equals the rendered template, ASCII case set aside."""
+
+    def __init__(self, wanted: str) -> None:
+        """Take the rendered template."""
+        self._wanted = wanted
+
+    def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
+        """Compare the whole name."""
+        del candidate
+        names = certificate.subject.common_names
+        reason: Reason | None = None
+        if not names:
+            reason = Reason.COMMON_NAME_MISSING
+        elif len(names) > 1:
+            reason = Reason.COMMON_NAME_AMBIGUOUS
+        elif not same_text(names[0], self._wanted):
+            reason = Reason.COMMON_NAME_MISMATCH
+        return (Judgement("common name", reason, self._wanted, ", ".join(map(shown, names)) or "none"),)
+
+
+class SubjectAlternativeName:
+    """At least one name of the certificate equals at least one rendered template."""
+
+    def __init__(self, wanted: tuple[tuple[NameTemplate, str], ...]) -> None:
+        """Take the templates with their rendered texts."""
+        self._wanted = wanted
+
+    def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
+        """Compare each with each."""
+        del candidate
+        names = certificate.extensions.alternative_names
+        met = any(_same_name(kind.kind, text, name) for kind, text in self._wanted for name in names)
+        expected = " or ".join(f"{kind.kind}:{text}" if kind.kind else text for kind, text in self._wanted)
+        found = ", ".join(f"{name.kind}:{shown(name.value)}" for name in names[:16]) or "none"
+        reason = None if met else Reason.SUBJECT_ALTERNATIVE_NAME_MISMATCH
+        return (Judgement("subject alternative name", reason, expected, found),)
+
+
+class ExtendedKeyUsage:
+    """The extension lists every purpose asked for; ``anyExtendedKeyUsage`` counts for none of them."""
+
+    def __init__(self, purposes: tuple[Purpose, ...]) -> None:
+        """Take the purposes asked for."""
+        self._purposes = purposes
+
+    def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
+        """Look for each of them."""
+        del candidate
+        listed = certificate.extensions.purposes or ()
+        known = {purpose.oid: purpose.value for purpose in Purpose}
+        met = all(purpose.oid in listed for purpose in self._purposes)
+        found = ", ".join(known.get(oid, oid) for oid in listed) or "none"
+        reason = None if met else Reason.EXTENDED_KEY_USAGE_MISSING
+        return (Judgement("extended key usage", reason, ", ".join(self._purposes), found),)
+
+
+class Trusted:
+    """The store that holds the certificate does not explicitly distrust it."""
+
+    def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
+        """Report a distrust; say nothing otherwise, since nearly no store has one."""
+        del certificate
+        if not candidate.distrusted:
+            return ()
+        return (Judgement("trust", Reason.CERTIFICATE_DISTRUSTED, "not distrusted by its store", "distrusted"),)
+
+
+class PrivateKey:
+    """The key is in the same place as the certificate, and the evidence reaches the level asked for (section 5)."""
+
+    def __init__(self, evidence: Evidence, hardware_policies: tuple[str, ...]) -> None:
+        """Take the level asked for and the policies that stand for hardware."""
+        self._evidence = evidence
+        self._policies = hardware_policies
+
+    def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
+        """Compare what was reached with what is asked for."""
+        reached = reached_evidence(candidate, certificate, self._policies)
+        reason = None if reached.rank >= self._evidence.rank else self._why(candidate)
+        found = f"{reached} ({candidate.key_detail})" if candidate.key_detail else reached.value
+        return (Judgement("private key", reason, self._evidence, found),)
+
+    def _why(self, candidate: Candidate) -> Reason:
+        if candidate.proof is Proof.VALID:
+            return Reason.EVIDENCE_TOO_WEAK
+        match candidate.key:
+            case KeyState.MISSING | KeyState.NOT_ASKED:
+                return Reason.PRIVATE_KEY_MISSING
+            case KeyState.MISMATCH:
+                return Reason.PRIVATE_KEY_MISMATCH
+            case KeyState.UNUSABLE:
+                return Reason.PRIVATE_KEY_UNUSABLE
+            case KeyState.PRESENT:
+                return Reason.POSSESSION_UNPROVEN
+
+
+def reached_evidence(candidate: Candidate, certificate: Certificate, policies: tuple[str, ...]) -> Evidence:
+    """Return the level that ``candidate`` reached; a listed policy raises a valid proof to ``hardware``."""
+    if candidate.proof is Proof.VALID:
+        attested = not set(policies).isdisjoint(certificate.extensions.policies)
+        return Evidence.HARDWARE if attested else Evidence.POSSESSION
+    if candidate.key in {KeyState.PRESENT, KeyState.UNUSABLE}:
+        return Evidence.KEY_PRESENT
+    return Evidence.REPORTED
+
+
+def same_text(found: str, wanted: str) -> bool:
+    """Compare two names whole, ASCII case set aside; control characters, NUL included, never match."""
+    return found.isprintable() and fold(found) == fold(wanted)
+
+
+def _same_name(kind: NameKind | None, wanted: str, name: AlternativeName) -> bool:
+    if kind is not name.kind and (kind is not None or name.kind is NameKind.UPN):
+        return False
+    if name.kind is NameKind.IP:
+        return _address(wanted) == ipaddress.ip_address(name.value)
+    return same_text(name.value, wanted)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def shown(text: str) -> str:
+    """Make a name from a certificate safe to print: characters that do not print are shown escaped."""
+    return text if text.isprintable() else text.encode("unicode_escape", "replace").decode("ascii")

@@ -1,0 +1,170 @@
+"""Evaluation: the pure function that answers a check, on the device and again on the server.
+
+A device passes when one and the same certificate meets every criterion. All candidates are judged and all reasons
+kept; the result does not depend on their order. Source: ``docs/reference/semantics.md``, sections 1 and 4.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gatepost.core.certificate import Certificate, Malformed
+from gatepost.core.check import MAXIMUM_REPORTED, Check, Evidence
+from gatepost.core.criteria import (
+    CommonName,
+    Criterion,
+    ExtendedKeyUsage,
+    Judgement,
+    OneStep,
+    PrivateKey,
+    SubjectAlternativeName,
+    Trusted,
+    reached_evidence,
+)
+from gatepost.core.device import DeviceFacts, MissingFact, render_template
+from gatepost.core.finding import Candidate, Fault
+from gatepost.core.reason import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from gatepost.core.finding import Findings
+
+
+class Status(StrEnum):
+    """What a check comes to. Only ``pass`` ever satisfies a policy."""
+
+    PASS = "pass"  # noqa: S105 - a status, not a password.
+    FAIL = "fail"
+    ERROR = "error"
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """One candidate: what each criterion said of it, the signing certificate it was held against, the level reached."""
+
+    candidate: Candidate
+    judgements: tuple[Judgement, ...]
+    authority: Certificate | None
+    evidence: Evidence | None
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The reasons of the criteria that it does not meet; empty means that it passes."""
+        return tuple(item.reason for item in self.judgements if item.reason is not None)
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer: ``certificates`` are the passing ones, then the nearest, at most 16; ``detail`` explains an error."""
+
+    status: Status
+    reasons: tuple[Reason, ...] = ()
+    evidence: Evidence | None = None
+    certificates: tuple[Judged, ...] = ()
+    others: int = 0
+    faults: tuple[Fault, ...] = ()
+    detail: str = ""
+
+
+def evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime) -> Evaluation:
+    """Answer ``check`` from ``findings`` at the aware instant ``now``. Never raises: a crash is an error of its own."""
+    try:
+        return _evaluate(check, facts, findings, now)
+    except Exception as error:  # noqa: BLE001 - whatever went wrong in here, the answer must be "error", never a pass or silence.
+        return Evaluation(
+            status=Status.ERROR,
+            reasons=(Reason.EVALUATION_CRASHED,),
+            faults=findings.faults,
+            detail=type(error).__name__,
+        )
+
+
+def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime) -> Evaluation:
+    criteria, missing = criteria_of(check, facts)
+    step = OneStep(check.authorities, now, signs=check.signs)
+    judged = sorted((_judge(item, criteria, step, check) for item in findings.candidates), key=_nearness)
+    passed = bool(judged) and not judged[0].reasons and not missing
+    causes = _error_causes(findings, missing)
+    status = Status.PASS if passed else Status.ERROR if causes else Status.FAIL
+    return Evaluation(
+        status=status,
+        reasons=() if passed else _unique((*causes, *_nearest_reasons(judged, findings, causes))),
+        evidence=judged[0].evidence if judged else None,
+        certificates=tuple(judged[:MAXIMUM_REPORTED]),
+        others=findings.others,
+        faults=findings.faults,
+        detail=f"the device's {missing} is not known" if missing else "",
+    )
+
+
+def criteria_of(check: Check, facts: DeviceFacts) -> tuple[tuple[Criterion, ...], str]:
+    """Return the criteria beside the one step, for this device, and the name of a fact that is missing (empty: none is)."""
+    criteria: list[Criterion] = [Trusted()]
+    missing = ""
+    if check.common_name is not None:
+        match render_template(check.common_name, facts):
+            case MissingFact(variable):
+                missing = variable
+            case wanted:
+                criteria.append(CommonName(wanted))
+    rendered = [(item, render_template(item.template, facts)) for item in check.alternative_names]
+    missing = next((text.variable for _, text in rendered if isinstance(text, MissingFact)), missing)
+    names = tuple((item, text) for item, text in rendered if isinstance(text, str))
+    if names:
+        criteria.append(SubjectAlternativeName(names))
+    if check.purposes:
+        criteria.append(ExtendedKeyUsage(check.purposes))
+    if check.asks_key:
+        criteria.append(PrivateKey(check.evidence, check.hardware_policies))
+    return tuple(criteria), missing
+
+
+def _judge(candidate: Candidate, criteria: tuple[Criterion, ...], step: OneStep, check: Check) -> Judged:
+    certificate = candidate.certificate
+    if isinstance(certificate, Malformed):
+        judgement = Judgement("issued by", Reason.MALFORMED_CERTIFICATE, "a certificate", certificate.detail)
+        return Judged(candidate=candidate, judgements=(judgement,), authority=None, evidence=None)
+    authority, refusal = step.step(certificate)
+    judgements = step.explain(certificate, authority, refusal)
+    judgements += tuple(item for criterion in criteria for item in criterion.judge(candidate, certificate))
+    # A policy in a certificate that nobody vouches for stands for nothing.
+    policies = check.hardware_policies if refusal is None else ()
+    return Judged(
+        candidate=candidate,
+        judgements=judgements,
+        authority=authority,
+        evidence=reached_evidence(candidate, certificate, policies),
+    )
+
+
+def _nearness(judged: Judged) -> tuple[bool, int, float, bytes, str, str]:
+    """Order: fewest unmet criteria, then the latest end, then SHA-256; what cannot be read comes last."""
+    certificate = judged.candidate.certificate
+    place = judged.candidate.location
+    end = -certificate.not_after.timestamp() if isinstance(certificate, Certificate) else 0.0
+    unread = isinstance(certificate, Malformed)
+    return unread, len(judged.reasons), end, certificate.sha256, place.path, place.label or ""
+
+
+def _error_causes(findings: Findings, missing: str) -> tuple[Reason, ...]:
+    """Return why we could not look; a place that is not there was looked at, and holds nothing."""
+    causes = [Reason.DEVICE_FACT_MISSING] if missing else []
+    if findings.too_many:
+        causes.append(Reason.TOO_MANY_CANDIDATES)
+    causes.extend(fault.reason for fault in findings.faults if fault.reason is not Reason.STORE_MISSING)
+    return tuple(causes)
+
+
+def _nearest_reasons(judged: list[Judged], findings: Findings, causes: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    if judged:
+        return judged[0].reasons
+    if causes:
+        return ()
+    return (Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE if findings.others else Reason.NO_CERTIFICATE_FOUND,)
+
+
+def _unique(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(dict.fromkeys(reasons))

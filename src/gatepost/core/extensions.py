@@ -1,0 +1,196 @@
+"""The extensions that a check asks about (RFC 5280, 4.2.1), read one by one.
+
+An extension that no criterion asks for is passed over, so that an odd one does not hide a certificate; which critical
+ones are unknown is OpenSSL's to say. The same extension twice makes a certificate malformed (RFC 5280, 4.2).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from gatepost.core import der
+from gatepost.core.name import DistinguishedName, parse_name
+
+KEY_USAGES: Final = (
+    "digitalSignature",
+    "nonRepudiation",
+    "keyEncipherment",
+    "dataEncipherment",
+    "keyAgreement",
+    "keyCertSign",
+    "cRLSign",
+    "encipherOnly",
+    "decipherOnly",
+)
+"""The bits of KeyUsage in their order (RFC 5280, 4.2.1.3)."""
+
+_SUBJECT_KEY_IDENTIFIER: Final = "2.5.29.14"
+_KEY_USAGE: Final = "2.5.29.15"
+_SUBJECT_ALTERNATIVE_NAME: Final = "2.5.29.17"
+_BASIC_CONSTRAINTS: Final = "2.5.29.19"
+_CERTIFICATE_POLICIES: Final = "2.5.29.32"
+_AUTHORITY_KEY_IDENTIFIER: Final = "2.5.29.35"
+_EXTENDED_KEY_USAGE: Final = "2.5.29.37"
+_UPN: Final = "1.3.6.1.4.1.311.20.2.3"
+_MAXIMUM_NAMES: Final = 1_000
+"""Certificates of devices hold a handful; a list without end is an attack on whoever compares it."""
+
+
+class NameKind(StrEnum):
+    """The kinds of subject alternative name that a check can ask for; the values are the prefixes in templates."""
+
+    DNS = "dns"
+    EMAIL = "email"
+    URI = "uri"
+    IP = "ip"
+    UPN = "upn"
+
+
+class AlternativeName(msgspec.Struct, frozen=True):
+    """One subject alternative name: its kind and its text (an IP address in its usual form)."""
+
+    kind: NameKind
+    value: str
+
+
+class AuthorityKey(msgspec.Struct, frozen=True):
+    """AuthorityKeyIdentifier: the key's identifier, or the issuer's names and serial number, or both."""
+
+    key_identifier: bytes | None = None
+    issuers: tuple[DistinguishedName, ...] = ()
+    serial_number: int | None = None
+
+
+class Extensions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the extensions say; None means that the extension is absent."""
+
+    ca: bool | None = None
+    key_usage: frozenset[str] | None = None
+    purposes: tuple[str, ...] | None = None
+    """Extended key usages, as dotted identifiers."""
+    alternative_names: tuple[AlternativeName, ...] = ()
+    subject_key_identifier: bytes | None = None
+    authority_key: AuthorityKey | None = None
+    policies: tuple[str, ...] = ()
+    """Certificate policies, as dotted identifiers."""
+
+
+def parse_extensions(encoded: bytes, sequence: der.Element) -> Extensions:
+    """Read the Extensions at ``sequence``; raises `der.DerError` where one that matters is broken or stands twice."""
+    values: dict[str, bytes] = {}
+    for extension in der.children(encoded, sequence):
+        identifier = der.expect(encoded, extension.start, extension.stop, der.OBJECT_IDENTIFIER)
+        oid = der.dotted(der.content(encoded, identifier))
+        value = der.read(encoded, identifier.stop, extension.stop)
+        if value.tag == der.BOOLEAN:
+            value = der.read(encoded, value.stop, extension.stop)
+        if value.tag != der.OCTET_STRING:
+            raise der.DerError(f"extension {oid} has no value")
+        if oid in values:
+            raise der.DerError(f"extension {oid} stands twice")
+        values[oid] = der.content(encoded, value)
+    return Extensions(
+        ca=_basic_constraints(values.get(_BASIC_CONSTRAINTS)),
+        key_usage=_key_usage(values.get(_KEY_USAGE)),
+        purposes=_purposes(values.get(_EXTENDED_KEY_USAGE)),
+        alternative_names=_alternative_names(values.get(_SUBJECT_ALTERNATIVE_NAME)),
+        subject_key_identifier=_key_identifier(values.get(_SUBJECT_KEY_IDENTIFIER)),
+        authority_key=_authority_key(values.get(_AUTHORITY_KEY_IDENTIFIER)),
+        policies=_policies(values.get(_CERTIFICATE_POLICIES)),
+    )
+
+
+def _basic_constraints(value: bytes | None) -> bool | None:
+    if value is None:
+        return None
+    fields = der.children(value, der.whole(value, der.SEQUENCE))
+    return bool(fields) and fields[0].tag == der.BOOLEAN and der.content(value, fields[0]) != b"\0"
+
+
+def _key_usage(value: bytes | None) -> frozenset[str] | None:
+    if value is None:
+        return None
+    bits = der.content(value, der.whole(value, der.BIT_STRING))[1:]
+    return frozenset(
+        name for index, name in enumerate(KEY_USAGES) if index // 8 < len(bits) and bits[index // 8] & 0x80 >> index % 8
+    )
+
+
+def _purposes(value: bytes | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    items = der.children(value, der.whole(value, der.SEQUENCE))
+    return tuple(der.dotted(der.content(value, item)) for item in items if item.tag == der.OBJECT_IDENTIFIER)
+
+
+def _alternative_names(value: bytes | None) -> tuple[AlternativeName, ...]:
+    if value is None:
+        return ()
+    items = der.children(value, der.whole(value, der.SEQUENCE))
+    if len(items) > _MAXIMUM_NAMES:
+        raise der.DerError(f"more than {_MAXIMUM_NAMES} subject alternative names")
+    return tuple(name for item in items if (name := _general_name(value, item)) is not None)
+
+
+def _general_name(value: bytes, item: der.Element) -> AlternativeName | None:
+    """Read one GeneralName (RFC 5280, 4.2.1.6); kinds that no check asks for give None."""
+    content = der.content(value, item)
+    match item.tag:
+        case 0x81:
+            return AlternativeName(NameKind.EMAIL, content.decode("ascii", "surrogateescape"))
+        case 0x82:
+            return AlternativeName(NameKind.DNS, content.decode("ascii", "surrogateescape"))
+        case 0x86:
+            return AlternativeName(NameKind.URI, content.decode("ascii", "surrogateescape"))
+        case 0x87 if len(content) in {4, 16}:
+            return AlternativeName(NameKind.IP, str(ipaddress.ip_address(content)))
+        case 0xA0:
+            return _other_name(value, item)
+        case _:
+            return None
+
+
+def _other_name(value: bytes, item: der.Element) -> AlternativeName | None:
+    """Read an otherName that is a user principal name: a UTF8String under Microsoft's identifier."""
+    identifier = der.expect(value, item.start, item.stop, der.OBJECT_IDENTIFIER)
+    if der.dotted(der.content(value, identifier)) != _UPN:
+        return None
+    explicit = der.read(value, identifier.stop, item.stop)
+    text = der.read(value, explicit.start, explicit.stop)
+    return AlternativeName(NameKind.UPN, der.content(value, text).decode("utf-8", "surrogateescape"))
+
+
+def _key_identifier(value: bytes | None) -> bytes | None:
+    return None if value is None else der.content(value, der.whole(value, der.OCTET_STRING))
+
+
+def _authority_key(value: bytes | None) -> AuthorityKey | None:
+    if value is None:
+        return None
+    identifier: bytes | None = None
+    issuers: tuple[DistinguishedName, ...] = ()
+    serial: int | None = None
+    for item in der.children(value, der.whole(value, der.SEQUENCE)):
+        match item.tag:
+            case 0x80:
+                identifier = der.content(value, item)
+            case 0xA1:
+                names = der.children(value, item)
+                issuers = tuple(parse_name(der.content(value, name)) for name in names if name.tag == 0xA4)  # noqa: PLR2004 - directoryName.
+            case 0x82:
+                serial = int.from_bytes(der.content(value, item), "big", signed=True)
+            case _:
+                continue
+    return AuthorityKey(identifier, issuers, serial)
+
+
+def _policies(value: bytes | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    items = der.children(value, der.whole(value, der.SEQUENCE))
+    found = (der.expect(value, item.start, item.stop, der.OBJECT_IDENTIFIER) for item in items)
+    return tuple(der.dotted(der.content(value, item)) for item in found)

@@ -1,0 +1,100 @@
+"""Proof of possession: the statement that a certificate's key signs, the nonce in it, and the judgement of the signature.
+
+Wire formats, final from the first day (``docs/reference/semantics.md``, section 5)::
+
+    statement = "gatepost possession v1" NUL
+             || SHA-256(audience)                 32 bytes   https://host[:port]/ACCOUNT
+             || device key's RFC 7638 thumbprint  32 bytes
+             || nonce                             40 bytes
+             || SHA-256(certificate's DER)        32 bytes
+    nonce     = issue time in ms, big-endian       8 bytes
+             || HMAC-SHA-256(secret, "gatepost nonce v1" NUL || account || registration || issue time)   32 bytes
+
+Each part has a fixed length, so that no two statements share bytes; the audience keeps one server from using what was
+signed for another, the thumbprint one device from using what another signed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+if TYPE_CHECKING:
+    from gatepost.core.certificate import PublicKey
+
+_STATEMENT: Final = b"gatepost possession v1\0"
+_NONCE: Final = b"gatepost nonce v1\0"
+NONCE_LENGTH: Final = 40
+"""Bytes in a nonce: 8 of issue time and 32 of HMAC."""
+_DIGEST_LENGTH: Final = 32
+MAXIMUM_NONCE_AGE: Final = 15 * 60 * 1000
+"""The oldest nonce that any report may answer, in ms."""
+_FUTURE_TOLERANCE: Final = 5_000
+"""How far, in ms, the clocks of two server processes may be apart."""
+
+
+def build_statement(audience: str, thumbprint: bytes, nonce: bytes, certificate_sha256: bytes) -> bytes:
+    """Build the statement; ``thumbprint`` is the device key's RFC 7638 SHA-256 (32 bytes). Raises ValueError on other lengths."""
+    if len(thumbprint) != _DIGEST_LENGTH or len(nonce) != NONCE_LENGTH or len(certificate_sha256) != _DIGEST_LENGTH:
+        raise ValueError("a part of the possession statement has another length")
+    return _STATEMENT + hashlib.sha256(audience.encode()).digest() + thumbprint + nonce + certificate_sha256
+
+
+def issue_nonce(secret: bytes, account: bytes, registration: bytes, now_ms: int) -> bytes:
+    """Issue a nonce for one registration (both ids are 16 bytes); nothing is stored anywhere."""
+    issued = now_ms.to_bytes(8, "big")
+    return issued + hmac.digest(secret, _NONCE + account + registration + issued, "sha256")
+
+
+def nonce_issued_at(secret: bytes, account: bytes, registration: bytes, nonce: bytes) -> int | None:
+    """Return when (ms since 1970) we issued ``nonce`` to this registration, or None when we did not."""
+    if len(nonce) != NONCE_LENGTH:
+        return None
+    issued = int.from_bytes(nonce[:8], "big")
+    genuine = issue_nonce(secret, account, registration, issued)
+    return issued if hmac.compare_digest(genuine, nonce) else None
+
+
+def nonce_is_fresh(issued_ms: int, now_ms: int, maximum_age_ms: int) -> bool:
+    """Tell whether a nonce may be answered now: not older than the check allows, and not from the future."""
+    return -_FUTURE_TOLERANCE <= now_ms - issued_ms <= min(maximum_age_ms, MAXIMUM_NONCE_AGE)
+
+
+def verify_signature(key: PublicKey, signature: bytes, statement: bytes) -> bool:
+    """Judge a possession signature under a certificate's public key; anything unexpected is False.
+
+    RSA PKCS#1 v1.5 with SHA-256; ECDSA as r || s with SHA-256, from P-384 on SHA-384; Ed25519.
+    """
+    try:
+        public = load_der_public_key(key.encoded)
+        match public:
+            case rsa.RSAPublicKey():
+                public.verify(signature, statement, padding.PKCS1v15(), hashes.SHA256())
+            case ec.EllipticCurvePublicKey():
+                public.verify(_dss(signature, public.key_size), statement, ec.ECDSA(ecdsa_digest(public.key_size)))
+            case ed25519.Ed25519PublicKey():
+                public.verify(signature, statement)
+            case _:
+                return False
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+def ecdsa_digest(bits: int) -> hashes.HashAlgorithm:
+    """Return the digest that goes with a curve of so many bits."""
+    return hashes.SHA256() if bits <= 256 else hashes.SHA384()  # noqa: PLR2004 - the size of P-256.
+
+
+def _dss(signature: bytes, bits: int) -> bytes:
+    size = (bits + 7) // 8
+    if len(signature) != 2 * size:
+        raise ValueError("r and s have another length")
+    return encode_dss_signature(int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big"))

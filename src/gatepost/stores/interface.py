@@ -1,0 +1,47 @@
+"""What every store offers: the same two names, ``read`` and ``sign``.
+
+A reader never writes, never asks a person, never waits longer than its bound, and never raises for what a store may hold:
+whatever it could not look into comes back as a `Fault` beside what it found. Readers do not know each other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from gatepost.core.check import MAXIMUM_CANDIDATES
+from gatepost.core.finding import KeyState
+
+if TYPE_CHECKING:
+    from gatepost.core.finding import Candidate, Findings
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What to look for: certificates whose issuer's canonical name is in ``issuers``, and (``asks_key``) their private keys."""
+
+    issuers: frozenset[bytes]
+    asks_key: bool = False
+    limit: int = MAXIMUM_CANDIDATES
+
+
+class Unsigned(msgspec.Struct, frozen=True):
+    """A key that did not sign: ``state`` says what is the matter with it, ``detail`` names the provider and its code."""
+
+    detail: str
+    state: KeyState = KeyState.UNUSABLE
+
+
+class Store(Protocol):
+    """One place where certificates lie."""
+
+    def read(self, query: Query) -> Findings:
+        """Find the candidates and count the others. Never raises for what the store holds."""
+        ...
+
+    def sign(self, candidate: Candidate, statement: bytes) -> bytes | Unsigned | None:
+        """Sign ``statement`` with the key of a candidate that this store found (forms: `core.possession.verify_signature`).
+
+        None where this kind of store cannot sign at all, so that the evidence stays ``key_present``.
+        """
+        ...
