@@ -65,7 +65,7 @@ types: dev
 	$(BIN)/mypy
 
 floors: dev
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 licences: dev
 	$(BIN)/python scripts/check_licences.py
