@@ -4,7 +4,8 @@
     laptop = authority.issue(cn="laptop-1", sans=[dns("laptop-1.example.com")], eku=[CLIENT_AUTH])
     laptop.pem, laptop.key_pem(), laptop.p12("laptop-1", b"secret")
 
-Everything stands around one fixed instant, ``NOW``; nothing here reads a clock. ``cryptography`` encodes extensions
+Everything stands around one fixed instant, ``NOW``; nothing here reads a clock. What is valid then stays so for long,
+for tests of whole processes, which live by the real clock. ``cryptography`` encodes extensions
 and keys and makes the signatures; the frame around them is put together here (with ``tests/der.py``), because its
 builder refuses most of what is interesting: MD5 and SHA-1, two equal extensions, serial number 0, version 1, names
 in any string type. Each part of the signed body can be replaced by bytes of one's own (``parts``).
@@ -168,7 +169,7 @@ class CertificateAuthority(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def create(cls, **options: Unpack[Options]) -> Self:
-        """Make a root, signed by itself: CA:TRUE, keyCertSign and cRLSign, ten years around NOW."""
+        """Make a root, signed by itself: CA:TRUE, keyCertSign and cRLSign, from a year before NOW to 20 years after."""
         settings: Options = {**_AUTHORITY, **options}
         key = _key(settings)
         identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest
@@ -176,7 +177,7 @@ class CertificateAuthority(msgspec.Struct, frozen=True, kw_only=True):
         return cls(issued=Issued(der=_signed(settings, key), key=key))
 
     def issue(self, **options: Unpack[Options]) -> Issued:
-        """Issue an end entity's certificate: clientAuth, digitalSignature, a year around NOW, a P-256 key."""
+        """Issue an end entity's certificate: clientAuth, digitalSignature, valid for ten years, a P-256 key."""
         return self._issue({**_LEAF, **options})
 
     def subordinate(self, **options: Unpack[Options]) -> CertificateAuthority:
@@ -271,14 +272,14 @@ _LEAF: Options = {
     "key_usage": ("digital_signature",),
     "ca": False,
     "not_before": NOW - 30 * DAY,
-    "not_after": NOW + 335 * DAY,
+    "not_after": NOW + 3650 * DAY,
 }
 _AUTHORITY: Options = {
     "cn": "Example Root CA",
     "key_usage": ("key_cert_sign", "crl_sign"),
     "ca": True,
     "not_before": NOW - 365 * DAY,
-    "not_after": NOW + 3285 * DAY,
+    "not_after": NOW + 7300 * DAY,
 }
 _SERIALS = itertools.count(1001)
 

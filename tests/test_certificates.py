@@ -58,7 +58,7 @@ def test_an_ordinary_certificate_equals_the_builders_when_both_make_it() -> None
     expected = (
         x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key(), serial_number=77)
         .not_valid_before(NOW - 365 * DAY)
-        .not_valid_after(NOW + 3285 * DAY)
+        .not_valid_after(NOW + 7300 * DAY)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(ski, critical=False)
