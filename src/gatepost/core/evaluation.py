@@ -86,7 +86,7 @@ def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetim
     criteria, missing = criteria_of(check, facts)
     step = OneStep(check.authorities, now, signs=check.signs)
     judged = sorted((_judge(item, criteria, step, check) for item in findings.candidates), key=_nearness)
-    passed = bool(judged) and not judged[0].reasons and not missing
+    passed = bool(judged) and not judged[0].reasons and not missing and not findings.too_many
     causes = _error_causes(findings, missing)
     status = Status.PASS if passed else Status.ERROR if causes else Status.FAIL
     return Evaluation(

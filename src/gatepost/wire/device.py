@@ -1,0 +1,343 @@
+"""The documents between agent and server, bounded and versioned, and their way to and from core.
+
+All of them are JSON inside a JWS (`wire.jws`), except the server's answers, which come back on the connection that TLS
+protects. Bytes are base64. The formats are version 1 and final: a later version is a document beside these.
+Every bound below is a refusal by the decoder, before anything looks at the content.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from gatepost.core.certificate import Certificate, Malformed, parse_certificate
+from gatepost.core.check import (
+    MAXIMUM_REPORTED,
+    Check,
+    Evidence,
+    Locations,
+    OperatingSystem,
+    Purpose,
+    TrustStore,
+    parse_name_template,
+)
+from gatepost.core.device import DeviceFacts, parse_template
+from gatepost.core.evaluation import Evaluation, Status
+from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
+from gatepost.core.possession import NONCE_LENGTH
+from gatepost.core.reason import Reason
+from gatepost.core.report import Claim
+from gatepost.errors import InputError
+from gatepost.wire.jws import JsonWebKey
+
+MAXIMUM_REPORT: Final = 64 * 1024
+"""The largest report in bytes; a device with more candidates sends the nearest."""
+MAXIMUM_CHECKS: Final = 64
+"""As many checks as one device answers."""
+_MAXIMUM_FAULTS: Final = 64
+
+Text = Annotated[str, msgspec.Meta(max_length=1024)]
+Word = Annotated[str, msgspec.Meta(max_length=64)]
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Nonce = Annotated[bytes, msgspec.Meta(min_length=NONCE_LENGTH, max_length=NONCE_LENGTH)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the device says of itself: the facts that templates use, and what pages and logs show."""
+
+    serial_number: Text | None = None
+    hostname: Text | None = None
+    device_uuid: Text | None = None
+    name: Text = ""
+    device_type: OperatingSystem = OperatingSystem.LINUX
+    manufacturer: Text = ""
+    model: Text = ""
+    os_version: Text = ""
+    client_version: Word = ""
+
+
+class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed by the device's new key: who wants to enrol. The token travels in the Authorization header."""
+
+    v: Literal[1] = 1
+    aud: Text
+    key: JsonWebKey
+    facts: Facts
+
+
+class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's answer: who the device is now, and the account's key, which the agent pins."""
+
+    account_id: Identifier
+    registration_id: Identifier
+    device_id: Identifier
+    account_key: JsonWebKey
+
+
+class Sync(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed by the device: asks for a nonce, and for the checks where they are newer than ``checks_version``."""
+
+    v: Literal[1] = 1
+    aud: Text
+    checks_version: Annotated[int, msgspec.Meta(ge=-1)]
+
+
+class Synced(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's answer: a nonce, and the checks signed by the account's key (empty: nothing newer)."""
+
+    nonce: Nonce
+    checks_version: int
+    checks: str = ""
+
+
+class PlacedCandidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One candidate: which certificate, where it lies, what is known of its key, and the possession signature."""
+
+    sha256: Fingerprint
+    store: StoreKind
+    path: Text
+    label: Text | None = None
+    user: Text | None = None
+    key: KeyState = KeyState.NOT_ASKED
+    key_detail: Text = ""
+    distrusted: bool = False
+    signature: Annotated[bytes, msgspec.Meta(max_length=1024)] | None = None
+
+
+class PlacedFault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A place that could not be looked into."""
+
+    store: StoreKind
+    path: Text
+    user: Text | None = None
+    reason: Reason
+    detail: Text
+
+
+class CheckAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the device found for one check; ``status`` is its own verdict, which the server does not believe."""
+
+    id: Identifier
+    version: int
+    status: Status
+    candidates: Annotated[tuple[PlacedCandidate, ...], msgspec.Meta(max_length=MAXIMUM_REPORTED)] = ()
+    others: Count = 0
+    too_many: bool = False
+    faults: Annotated[tuple[PlacedFault, ...], msgspec.Meta(max_length=_MAXIMUM_FAULTS)] = ()
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One cycle's answers. ``certificates``: DER by SHA-256, each once however many checks and places name it."""
+
+    v: Literal[1] = 1
+    aud: Text
+    sequence: Sequence
+    nonce: Nonce
+    facts: Facts
+    certificates: dict[Fingerprint, bytes]
+    checks: Annotated[tuple[CheckAnswer, ...], msgspec.Meta(max_length=MAXIMUM_CHECKS)]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's result for one check, as the device may know it: no expected values."""
+
+    id: str
+    name: str
+    status: Status
+    reasons: tuple[Reason, ...]
+    evidence: Evidence | None
+    ends_at: int | None
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
+    """The report is durable. ``nonce`` is for the next one, which is due in ``next_in`` seconds."""
+
+    acknowledged: int
+    nonce: Nonce
+    checks_version: int
+    next_in: int
+    verdicts: tuple[Verdict, ...] = ()
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The server's "no": a reason of the closed list or a word for the kind of error, the detail, and maybe a fresh nonce."""
+
+    reason: str
+    detail: str
+    nonce: bytes = b""
+
+
+class CheckDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One check as it travels to the device: everything that evaluation needs, the signing certificates included."""
+
+    id: Identifier
+    version: int
+    name: str
+    authorities: tuple[bytes, ...]
+    cn: str = ""
+    subject_alternative_names: tuple[str, ...] = ()
+    extended_key_usage: tuple[Purpose, ...] = ()
+    check_private_key: bool = False
+    evidence: Evidence = Evidence.REPORTED
+    hardware_policies: tuple[str, ...] = ()
+    operating_system: OperatingSystem
+    trust_stores: tuple[TrustStore, ...] = ()
+    paths: tuple[str, ...] = ()
+    schedule: int
+    expiration: int | None = None
+
+
+class Checks(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed by the account's key: the checks of one device, their version, and until when (ms) they may be used."""
+
+    v: Literal[1] = 1
+    account_id: Identifier
+    version: int
+    valid_until: int
+    checks: Annotated[tuple[CheckDocument, ...], msgspec.Meta(max_length=MAXIMUM_CHECKS)]
+
+
+def facts_to_core(facts: Facts) -> DeviceFacts:
+    """Keep the facts that templates use."""
+    return DeviceFacts(serial_number=facts.serial_number, hostname=facts.hostname, device_uuid=facts.device_uuid)
+
+
+def check_from_core(check: Check, name: str) -> CheckDocument:
+    """Write a check for the device."""
+    return CheckDocument(
+        id=check.id,
+        version=check.version,
+        name=name,
+        authorities=tuple(item.der for item in check.authorities),
+        cn=check.common_name.text if check.common_name else "",
+        subject_alternative_names=tuple(
+            f"{item.kind}:{item.template.text}" if item.kind else item.template.text for item in check.alternative_names
+        ),
+        extended_key_usage=check.purposes,
+        check_private_key=check.asks_key,
+        evidence=check.evidence,
+        hardware_policies=check.hardware_policies,
+        operating_system=check.operating_system,
+        trust_stores=check.locations.trust_stores,
+        paths=check.locations.paths,
+        schedule=check.schedule,
+        expiration=check.expiration,
+    )
+
+
+def check_to_core(document: CheckDocument) -> Check:
+    """Read a check on the device; raises `InputError` for what no server of ours would send."""
+    parsed = [parse_certificate(item) for item in document.authorities]
+    return Check(
+        id=document.id,
+        version=document.version,
+        authorities=tuple(item for item in parsed if isinstance(item, Certificate)),
+        common_name=parse_template(document.cn, "cn") if document.cn else None,
+        alternative_names=tuple(
+            parse_name_template(text, "subject_alternative_names") for text in document.subject_alternative_names
+        ),
+        purposes=document.extended_key_usage,
+        asks_key=document.check_private_key,
+        evidence=document.evidence,
+        hardware_policies=document.hardware_policies,
+        operating_system=document.operating_system,
+        locations=Locations(document.trust_stores, document.paths),
+        schedule=document.schedule,
+        expiration=document.expiration,
+    )
+
+
+def answer_from_core(
+    check: Check, evaluation: Evaluation, signatures: dict[bytes, bytes], *, too_many: bool
+) -> CheckAnswer:
+    """Write what was found for one check; ``signatures`` are possession signatures by the certificate's SHA-256 (raw)."""
+    return CheckAnswer(
+        id=check.id,
+        version=check.version,
+        status=evaluation.status,
+        candidates=tuple(_candidate_from_core(item.candidate, signatures) for item in evaluation.certificates),
+        others=min(evaluation.others, 1_000_000),
+        too_many=too_many,
+        faults=tuple(_fault_from_core(item) for item in evaluation.faults[:_MAXIMUM_FAULTS]),
+    )
+
+
+def _candidate_from_core(candidate: Candidate, signatures: dict[bytes, bytes]) -> PlacedCandidate:
+    place = candidate.location
+    return PlacedCandidate(
+        sha256=candidate.certificate.fingerprint,
+        store=place.store,
+        path=_bounded(place.path),
+        label=None if place.label is None else _bounded(place.label),
+        user=place.user,
+        key=candidate.key,
+        key_detail=_bounded(candidate.key_detail),
+        distrusted=candidate.distrusted,
+        signature=signatures.get(candidate.certificate.sha256) if candidate.key is KeyState.PRESENT else None,
+    )
+
+
+def _fault_from_core(fault: Fault) -> PlacedFault:
+    place = fault.location
+    path, detail = _bounded(place.path), _bounded(fault.detail)
+    return PlacedFault(store=place.store, path=path, user=place.user, reason=fault.reason, detail=detail)
+
+
+def _bounded(text: str) -> str:
+    """Cut to what `Text` allows, and keep lone surrogates (names that are no UTF-8) out of JSON."""
+    return text.encode("utf-8", "backslashreplace").decode()[:1024]
+
+
+def claim_to_core(answer: CheckAnswer, certificates: dict[str, Certificate | Malformed]) -> Claim:
+    """Read one answer; `InputError` where it names a certificate that the report does not carry."""
+    candidates = []
+    for item in answer.candidates:
+        certificate = certificates.get(item.sha256)
+        if certificate is None:
+            raise InputError("/checks/candidates/sha256", f"names {item.sha256}, which the report does not carry")
+        candidates.append(
+            Candidate(
+                certificate=certificate,
+                location=Location(store=item.store, path=item.path, label=item.label, user=item.user),
+                key=item.key,
+                key_detail=item.key_detail,
+                distrusted=item.distrusted,
+            )
+        )
+    findings = Findings(
+        candidates=tuple(candidates),
+        others=answer.others,
+        faults=tuple(_fault_to_core(item) for item in answer.faults),
+        too_many=answer.too_many,
+    )
+    return Claim(
+        check_id=answer.id,
+        check_version=answer.version,
+        findings=findings,
+        signatures=tuple(item.signature for item in answer.candidates),
+        status=answer.status,
+    )
+
+
+def _fault_to_core(fault: PlacedFault) -> Fault:
+    place = Location(store=fault.store, path=fault.path, user=fault.user)
+    return Fault(location=place, reason=fault.reason, detail=fault.detail)
+
+
+def certificates_to_core(certificates: dict[str, bytes]) -> dict[str, Certificate | Malformed]:
+    """Parse the certificates of a report; `InputError` where one's digest is not its name."""
+    parsed = {name: parse_certificate(content) for name, content in certificates.items()}
+    for name, certificate in parsed.items():
+        if certificate.fingerprint != name:
+            raise InputError(f"/certificates/{name}", "is another certificate's digest")
+    return parsed
+
+
+def instant(milliseconds: int) -> datetime:
+    """Turn ms since 1970 into an aware instant in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
