@@ -77,7 +77,7 @@ class TooLargeError(GatepostError):
 class ReportRefusedError(GatepostError):
     """A device's report cannot count; ``reason`` is from the closed list, ``nonce`` a fresh one to answer (or empty)."""
 
-    def __init__(self, reason: str, detail: str, nonce: str = "") -> None:
+    def __init__(self, reason: str, detail: str, nonce: bytes = b"") -> None:
         super().__init__(reason, detail, nonce)
         self.reason = reason
         self.detail = detail

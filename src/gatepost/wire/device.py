@@ -8,7 +8,7 @@ Every bound below is a refusal by the decoder, before anything looks at the cont
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
@@ -32,11 +32,16 @@ from gatepost.core.report import Claim
 from gatepost.errors import InputError
 from gatepost.wire.jws import JsonWebKey
 
+_T = TypeVar("_T")
+
 MAXIMUM_REPORT: Final = 64 * 1024
 """The largest report in bytes; a device with more candidates sends the nearest."""
 MAXIMUM_CHECKS: Final = 64
 """As many checks as one device answers."""
 _MAXIMUM_FAULTS: Final = 64
+
+Signatures = dict[tuple[bytes, Location], bytes]
+"""Possession signatures by the certificate's SHA-256 (raw) and the place of the key that made them."""
 
 Text = Annotated[str, msgspec.Meta(max_length=1024)]
 Word = Annotated[str, msgspec.Meta(max_length=64)]
@@ -202,6 +207,16 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     checks: Annotated[tuple[CheckDocument, ...], msgspec.Meta(max_length=MAXIMUM_CHECKS)]
 
 
+def decode(payload: bytes, kind: type[_T]) -> _T:
+    """Decode a document strictly; `InputError` names the field by its JSON pointer."""
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        problem, _, path = str(error).partition(" - at `$")
+        pointer = path.rstrip("`").replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")
+        raise InputError(pointer or "body", f"cannot be read: {problem}") from error
+
+
 def facts_to_core(facts: Facts) -> DeviceFacts:
     """Keep the facts that templates use."""
     return DeviceFacts(serial_number=facts.serial_number, hostname=facts.hostname, device_uuid=facts.device_uuid)
@@ -252,10 +267,8 @@ def check_to_core(document: CheckDocument) -> Check:
     )
 
 
-def answer_from_core(
-    check: Check, evaluation: Evaluation, signatures: dict[bytes, bytes], *, too_many: bool
-) -> CheckAnswer:
-    """Write what was found for one check; ``signatures`` are possession signatures by the certificate's SHA-256 (raw)."""
+def answer_from_core(check: Check, evaluation: Evaluation, signatures: Signatures, *, too_many: bool) -> CheckAnswer:
+    """Write what was found for one check, each candidate with the signature that its own place made."""
     return CheckAnswer(
         id=check.id,
         version=check.version,
@@ -267,7 +280,7 @@ def answer_from_core(
     )
 
 
-def _candidate_from_core(candidate: Candidate, signatures: dict[bytes, bytes]) -> PlacedCandidate:
+def _candidate_from_core(candidate: Candidate, signatures: Signatures) -> PlacedCandidate:
     place = candidate.location
     return PlacedCandidate(
         sha256=candidate.certificate.fingerprint,
@@ -278,7 +291,7 @@ def _candidate_from_core(candidate: Candidate, signatures: dict[bytes, bytes]) -
         key=candidate.key,
         key_detail=_bounded(candidate.key_detail),
         distrusted=candidate.distrusted,
-        signature=signatures.get(candidate.certificate.sha256) if candidate.key is KeyState.PRESENT else None,
+        signature=signatures.get((candidate.certificate.sha256, place)),
     )
 
 

@@ -1,0 +1,190 @@
+"""Intake: reports are judged and committed in groups, and acknowledged after the commit.
+
+One thread takes all reports that wait, judges them, writes them in one transaction and then answers each: durability costs
+one fsync a group, not one a report. A report is idempotent by (device, sequence): the same again is acknowledged again, and
+anything else under a known or older sequence is refused. Nothing is acknowledged before it is durable.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from gatepost.controlplane.ports import StoredResult
+from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Judged, Judgement, Posture
+from gatepost.core.log import is_news
+from gatepost.core.reason import Reason
+from gatepost.errors import GatepostError, OverloadedError, ReportRefusedError, StorageError
+from gatepost.wire.device import Acknowledgement, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatepost.controlplane.ports import Records, Storage
+
+_MAXIMUM_WAITING: Final = 4_096
+"""Reports that may wait; more are asked to come back. At 64 KiB each this bounds memory at 256 MiB."""
+_MAXIMUM_GROUP: Final = 256
+"""Reports in one transaction: an fsync is cheap by then, and other writers want their turn."""
+_RETRY_AFTER: Final = 5
+
+
+class _Waiting(msgspec.Struct):
+    document: bytes
+    answer: Future[Acknowledgement]
+    judged: Judged | None = None
+
+
+class Intake:
+    """Takes reports. `start` and `stop` bound the life of its thread; `submit` may be called from any other."""
+
+    def __init__(self, storage: Storage, posture: Posture, now: Callable[[], int]) -> None:
+        self._storage = storage
+        self._posture = posture
+        self._now = now
+        self._waiting: queue.Queue[_Waiting | None] = queue.Queue(_MAXIMUM_WAITING)
+        self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take reports."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what waits, then end."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def submit(self, document: bytes) -> Future[Acknowledgement]:
+        """Queue a report; the future ends when it is durable, or with why not. Raises `OverloadedError` when full."""
+        waiting = _Waiting(document, Future())
+        try:
+            self._waiting.put_nowait(waiting)
+        except queue.Full:
+            raise OverloadedError(_RETRY_AFTER) from None
+        return waiting.answer
+
+    def _work(self) -> None:
+        while True:
+            first = self._waiting.get()
+            if first is None:
+                return
+            group, ended = self._gather(first)
+            self._take(group)
+            if ended:
+                return
+
+    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        group = [first]
+        while len(group) < _MAXIMUM_GROUP:
+            try:
+                waiting = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if waiting is None:
+                return group, True
+            group.append(waiting)
+        return group, False
+
+    def _take(self, group: list[_Waiting]) -> None:
+        """Judge, commit, answer. Whatever happens, every future ends."""
+        try:
+            with self._storage.reading() as records:
+                for item in group:
+                    self._judge(records, item)
+            self._commit(group)
+        except GatepostError as error:
+            _fail(group, error)
+        except Exception as error:  # noqa: BLE001 - the thread must live on, and each waiting device must hear "no".
+            _fail(group, StorageError(type(error).__name__))
+
+    def _judge(self, records: Records, item: _Waiting) -> None:
+        try:
+            item.judged = self._posture.judge(records, item.document)
+        except GatepostError as error:
+            item.answer.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - one odd report must not take the others of its group with it.
+            refused = ReportRefusedError(Reason.EVALUATION_CRASHED, type(error).__name__)
+            item.answer.set_exception(refused)
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        with self._storage.writing() as records:
+            answers = [(item, self._record(records, item.judged)) for item in group if item.judged is not None]
+        for item, answer in answers:
+            if isinstance(answer, GatepostError):
+                item.answer.set_exception(answer)
+            else:
+                item.answer.set_result(answer)
+
+    def _record(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
+        registration, now = judged.registration, self._now()
+        account = registration.account
+        if not records.devices.advance(account, registration.number, judged.sequence, judged.digest, now):
+            return self._repeated(records, judged)
+        known = {item.check: item for item in records.results.find(account, registration.number)}
+        for judgement in judged.judgements:
+            _write(records, judged, judgement, known.get(judgement.live.stored.number))
+        return self._acknowledge(judged)
+
+    def _repeated(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
+        """Acknowledge the very same report again; refuse another one under a sequence that was taken."""
+        stored = records.devices.find(judged.registration.account, judged.registration.id)
+        if stored is None or stored.revoked_at is not None:
+            return ReportRefusedError(Reason.DEVICE_REVOKED, "an administrator revoked this device")
+        if stored.last_sequence == judged.sequence and stored.last_digest == judged.digest:
+            return self._acknowledge(judged)
+        detail = f"sequence {judged.sequence} was taken already: this device's state was copied or set back"
+        return ReportRefusedError(Reason.DEVICE_CLONED, detail)
+
+    def _acknowledge(self, judged: Judged) -> Acknowledgement:
+        schedules = [item.check.schedule for item in judged.view.checks_for(judged.registration)]
+        return Acknowledgement(
+            acknowledged=judged.sequence,
+            nonce=self._posture.nonce(judged.view, judged.registration),
+            checks_version=judged.view.version,
+            next_in=min(schedules, default=DEFAULT_SCHEDULE),
+            verdicts=tuple(_verdict(item) for item in judged.judgements),
+        )
+
+
+def _write(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> None:
+    account, registration = judged.registration.account, judged.registration.number
+    check, result = judgement.live.stored.number, judgement.result
+    news = is_news(known.result if known else None, known.logged_at if known else None, result)
+    repeats = 0 if known is None or news else known.repeats + 1
+    if news:
+        entry = msgspec.structs.replace(judgement.entry, reports=known.repeats + 1 if known else 1)
+        records.posture_log.append(account, registration, check, entry)
+    records.results.put(
+        account,
+        StoredResult(
+            registration=registration,
+            check=check,
+            result=result,
+            expected=judgement.entry.expected,
+            received=judgement.entry.received,
+            logged_at=result.judged_at if known is None or news else known.logged_at,
+            repeats=repeats,
+        ),
+    )
+
+
+def _verdict(judgement: Judgement) -> Verdict:
+    result = judgement.result
+    return Verdict(
+        id=judgement.live.check.id,
+        name=judgement.live.name,
+        status=result.status,
+        reasons=result.reasons,
+        evidence=result.evidence,
+        ends_at=result.ends_at,
+    )
+
+
+def _fail(group: list[_Waiting], error: GatepostError) -> None:
+    for item in group:
+        if not item.answer.done():
+            item.answer.set_exception(error)

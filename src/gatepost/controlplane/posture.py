@@ -1,0 +1,236 @@
+"""Posture: from a report to results. What the device claims is judged again here, and only that is believed.
+
+A report answers one nonce, is signed by the device's key and names the version of each check that it answers. An answer to
+an older version is passed over: the older result stands until it ends, and the acknowledgement tells the agent what is newer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import msgspec
+
+from gatepost.controlplane.checks import compile_check
+from gatepost.controlplane.enrollment import check_audience
+from gatepost.controlplane.keys import AccountKeys, load_keys
+from gatepost.controlplane.ports import Registration, StoredCheck
+from gatepost.controlplane.received import describe_expected, describe_received
+from gatepost.core.check import Check
+from gatepost.core.log import PostureEntry
+from gatepost.core.possession import MAXIMUM_NONCE_AGE, issue_nonce, nonce_is_fresh, nonce_issued_at
+from gatepost.core.reason import Reason
+from gatepost.core.report import Binding, Claim, appraise
+from gatepost.core.result import Result, conclude
+from gatepost.errors import CredentialError, InputError, ReportRefusedError
+from gatepost.wire import jws
+from gatepost.wire.device import (
+    Checks,
+    Report,
+    Sync,
+    Synced,
+    certificates_to_core,
+    check_from_core,
+    claim_to_core,
+    decode,
+    instant,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatepost.controlplane.ports import Records, Storage
+
+_CHECKS_VALID_FOR: Final = 24 * 60 * 60 * 1000
+"""How long, in ms, an agent may go on with checks that no server has confirmed."""
+DEFAULT_SCHEDULE: Final = 300
+"""Seconds between reports of a device that has no check."""
+
+
+class LiveCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored check, compiled: what evaluation uses, and its name."""
+
+    stored: StoredCheck
+    check: Check
+    name: str
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """What judging needs of an account, valid for one version of its checks."""
+
+    number: int
+    public_id: str
+    keys: AccountKeys
+    version: int
+    checks: tuple[LiveCheck, ...]
+
+    def checks_for(self, registration: Registration) -> tuple[LiveCheck, ...]:
+        """Return the checks that concern this device: those for its operating system."""
+        system = device_type(registration)
+        return tuple(item for item in self.checks if item.check.operating_system == system)
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of one check with what the log shows of it."""
+
+    live: LiveCheck
+    result: Result
+    entry: PostureEntry
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A report that may be recorded: whose it is, its sequence and digest, and a judgement for each check it answered."""
+
+    registration: Registration
+    view: AccountView
+    sequence: int
+    digest: bytes
+    judgements: tuple[Judgement, ...]
+
+
+def device_type(registration: Registration) -> str:
+    """Return the operating system that the device enrolled with."""
+    details: dict[str, str] = msgspec.json.decode(registration.device.details)
+    return details.get("device_type", "linux")
+
+
+class Posture:
+    """Judges what devices send. Keeps compiled checks for each account while their version stands."""
+
+    def __init__(self, storage: Storage, now: Callable[[], int], public_urls: tuple[str, ...]) -> None:
+        self._storage = storage
+        self._now = now
+        self._public_urls = public_urls
+        self._views: dict[int, AccountView] = {}
+
+    def synchronise(self, document: bytes) -> Synced:
+        """Answer a device that asks for a nonce and for checks newer than it has."""
+        signed = jws.split(jws.Kind.SYNC, document)
+        with self._storage.reading() as records:
+            registration = self._identify(records, signed)
+            view = self.view(records, registration.account)
+        request = decode(signed.payload, Sync)
+        check_audience(request.aud, self.audiences(view))
+        checks = "" if request.checks_version == view.version else self._sign_checks(view, registration)
+        return Synced(nonce=self.nonce(view, registration), checks_version=view.version, checks=checks)
+
+    def judge(self, records: Records, document: bytes) -> Judged:
+        """Judge a report; raises `InputError`, `CredentialError` or `ReportRefusedError`. Writes nothing."""
+        signed = jws.split(jws.Kind.REPORT, document)
+        registration = self._identify(records, signed)
+        view = self.view(records, registration.account)
+        report = decode(signed.payload, Report)
+        check_audience(report.aud, self.audiences(view))
+        measured_at = self._measured_at(view, registration, report)
+        certificates = certificates_to_core(report.certificates)
+        binding = Binding(audience=report.aud, thumbprint=registration.thumbprint, nonce=report.nonce)
+        live = {(item.check.id, item.check.version): item for item in view.checks_for(registration)}
+        answers = {(item.id, item.version): item for item in report.checks}
+        judgements = tuple(
+            self._conclude(live[key], claim_to_core(answers[key], certificates), registration, binding, measured_at)
+            for key in answers.keys() & live.keys()
+        )
+        return Judged(
+            registration=registration,
+            view=view,
+            sequence=report.sequence,
+            digest=hashlib.sha256(signed.signing_input).digest(),
+            judgements=judgements,
+        )
+
+    def view(self, records: Records, account: int) -> AccountView:
+        """Return the account's compiled checks, anew when their version rose."""
+        version = records.checks.version(account)
+        known = self._views.get(account)
+        if known is None or known.version != version:
+            known = _compile(records, account, version)
+            self._views[account] = known
+        return known
+
+    def nonce(self, view: AccountView, registration: Registration) -> bytes:
+        """Issue a nonce to a registration."""
+        account, name = UUID(view.public_id).bytes, UUID(registration.id).bytes
+        return issue_nonce(view.keys.nonce_secret, account, name, self._now())
+
+    def audiences(self, view: AccountView) -> tuple[str, ...]:
+        """Return the audiences under which this server accepts documents for an account."""
+        return tuple(f"{url}/{view.public_id}" for url in self._public_urls)
+
+    def _identify(self, records: Records, signed: jws.Signed) -> Registration:
+        registration = records.devices.by_thumbprint(signed.thumbprint)
+        if registration is None:
+            raise CredentialError("the device is not enrolled here")
+        if not jws.verify(signed, registration.public_key):
+            raise CredentialError("the signature is not the enrolled device's")
+        if registration.revoked_at is not None:
+            raise ReportRefusedError(Reason.DEVICE_REVOKED, "an administrator revoked this device")
+        return registration
+
+    def _measured_at(self, view: AccountView, registration: Registration, report: Report) -> int:
+        """Return when the report's nonce was issued; raises where it is not ours, or older than a check allows."""
+        account, name = UUID(view.public_id).bytes, UUID(registration.id).bytes
+        issued = nonce_issued_at(view.keys.nonce_secret, account, name, report.nonce)
+        schedules = [item.check.schedule for item in view.checks_for(registration)]
+        oldest = min((2000 * schedule for schedule in schedules), default=MAXIMUM_NONCE_AGE)
+        if issued is None or not nonce_is_fresh(issued, self._now(), oldest):
+            detail = "the report answers a nonce that is too old or not this server's"
+            raise ReportRefusedError(Reason.NONCE_EXPIRED, detail, self.nonce(view, registration))
+        return issued
+
+    def _conclude(
+        self, live: LiveCheck, claim: Claim, registration: Registration, binding: Binding, measured_at: int
+    ) -> Judgement:
+        now = self._now()
+        facts = registration.device.facts
+        evaluation = appraise(claim, live.check, facts, binding, instant(now))
+        result = conclude(evaluation, live.check, measured_at, now)
+        entry = PostureEntry(
+            result=result,
+            expected=describe_expected(live.check, facts),
+            received=describe_received(evaluation, claim.status),
+            nonce=binding.nonce,
+            signature=_signature_of_nearest(claim, result),
+            reports=1,
+        )
+        return Judgement(live=live, result=result, entry=entry)
+
+    def _sign_checks(self, view: AccountView, registration: Registration) -> str:
+        document = Checks(
+            account_id=view.public_id,
+            version=view.version,
+            valid_until=self._now() + _CHECKS_VALID_FOR,
+            checks=tuple(check_from_core(item.check, item.name) for item in view.checks_for(registration)),
+        )
+        payload = msgspec.json.encode(document)
+        return jws.sign(jws.Kind.CHECKS, payload, view.keys.signing_key, view.keys.thumbprint).decode()
+
+
+def _signature_of_nearest(claim: Claim, result: Result) -> bytes | None:
+    pairs = zip(claim.findings.candidates, claim.signatures, strict=True)
+    return next((signature for item, signature in pairs if item.certificate.sha256 == result.certificate), None)
+
+
+def _compile(records: Records, number: int, version: int) -> AccountView:
+    public_id = next(item.public_id for item in records.accounts.all() if item.number == number)
+    compiled = [_compile_one(records, number, item) for item in records.checks.all(number)]
+    return AccountView(
+        number=number,
+        public_id=public_id,
+        keys=load_keys(records, number),
+        version=version,
+        checks=tuple(item for item in compiled if item is not None and item.check.enabled),
+    )
+
+
+def _compile_one(records: Records, account: int, stored: StoredCheck) -> LiveCheck | None:
+    """Compile one check; None for types that are stored and not evaluated, and for what no longer compiles."""
+    upload = records.certificates.find(account, stored.certificate_id) if stored.certificate_id else None
+    if upload is None:
+        return None
+    try:
+        check = compile_check(stored, upload)
+    except InputError:
+        return None
+    document: dict[str, object] = msgspec.json.decode(stored.document)
+    return LiveCheck(stored=stored, check=check, name=str(document.get("name", "")))

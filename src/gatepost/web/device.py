@@ -1,0 +1,174 @@
+"""The device API: three plain ASGI routes under ``/device/v1``, beside Litestar because they are the hot ones.
+
+Bodies are JWS documents (`wire.jws`), answers JSON. Every refusal has a reason; limits come before any credential is looked
+at, and reading a body has a deadline of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import structlog
+
+from gatepost.core.reason import Reason
+from gatepost.errors import (
+    ConflictError,
+    CredentialError,
+    GatepostError,
+    InputError,
+    OverloadedError,
+    ReportRefusedError,
+    StorageError,
+    TooLargeError,
+)
+from gatepost.wire.device import MAXIMUM_REPORT, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+    from typing import Any
+
+    from gatepost.controlplane.enrollment import Enroller
+    from gatepost.controlplane.intake import Intake
+    from gatepost.controlplane.posture import Posture
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PREFIX: Final = "/device/"
+_BODY_DEADLINE: Final = 10.0
+"""Seconds in which a body must have come: longer than any honest network needs for 64 KiB."""
+_Headers = tuple[tuple[bytes, bytes], ...]
+_BEARER: Final = b"Bearer "
+_log = structlog.get_logger("gatepost.device")
+
+
+class DeviceApi:
+    """The ASGI application under ``/device/``."""
+
+    def __init__(self, enroller: Enroller, posture: Posture, intake: Intake) -> None:
+        self._enroller = enroller
+        self._posture = posture
+        self._intake = intake
+        self._routes: dict[str, Callable[[Scope, bytes], Awaitable[object]]] = {
+            "/device/v1/enroll": self._enroll,
+            "/device/v1/sync": self._sync,
+            "/device/v1/report": self._report,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        status: int = 200
+        extra: _Headers = ()
+        answer: object
+        try:
+            answer = await self._answer(scope, receive)
+        except GatepostError as error:
+            status, answer, extra = _refuse(error)
+        except Exception as error:  # noqa: BLE001 - no traceback reaches a device; the operator's log has it.
+            _log.exception("device request failed", path=scope["path"], error=type(error).__name__)
+            status, answer = 500, Refusal(reason="internal-error", detail="the server's log says more")
+        await _send(send, status, answer, extra)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> object:
+        route = self._routes.get(scope["path"])
+        if route is None:
+            raise _NoRouteError(404, f"no route {scope['path']}; there are {', '.join(self._routes)}")
+        if scope["method"] != "POST":
+            raise _NoRouteError(405, f"{scope['method']} is not allowed here; POST is")
+        return await route(scope, await _read(receive))
+
+    async def _enroll(self, scope: Scope, body: bytes) -> object:
+        credentials = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(credentials) != 1 or not credentials[0].startswith(_BEARER):
+            raise CredentialError("enrolment needs one header `Authorization: Bearer TOKEN`")
+        token = credentials[0][len(_BEARER) :].decode("ascii", "replace").strip()
+        return await asyncio.to_thread(self._enroller.enroll, token, body)
+
+    async def _sync(self, _scope: Scope, body: bytes) -> object:
+        return await asyncio.to_thread(self._posture.synchronise, body)
+
+    async def _report(self, _scope: Scope, body: bytes) -> object:
+        return await asyncio.wrap_future(self._intake.submit(body))
+
+
+class _NoRouteError(GatepostError):
+    """A path or method that the device API does not have; stays within this file."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(status, detail)
+        self.status = status
+        self.detail = detail
+
+
+async def _read(receive: Receive) -> bytes:
+    """Read a body of at most 64 KiB within the deadline."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(_BODY_DEADLINE):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise InputError("body", "ended before it was complete")
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > MAXIMUM_REPORT:
+                    raise TooLargeError("body", MAXIMUM_REPORT)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise InputError("body", f"did not come within {_BODY_DEADLINE:.0f} seconds") from None
+
+
+def _refuse(error: GatepostError) -> tuple[int, Refusal, _Headers]:
+    """Turn an error into a status, a body and headers."""
+    if isinstance(error, StorageError):
+        _log.error("storage failed", detail=error.detail)
+    status, reason, detail = _words(error)
+    headers: _Headers = ()
+    if status == 405:  # noqa: PLR2004 - method not allowed.
+        headers = ((b"allow", b"POST"),)
+    elif status == 503:  # noqa: PLR2004 - come back later.
+        headers = ((b"retry-after", str(getattr(error, "retry_after", 10)).encode()),)
+    nonce = error.nonce if isinstance(error, ReportRefusedError) else b""
+    return status, Refusal(reason=reason, detail=detail, nonce=nonce), headers
+
+
+def _words(error: GatepostError) -> tuple[int, str, str]:
+    words: tuple[int, str, str]
+    match error:
+        case ReportRefusedError():
+            words = (403 if error.reason == Reason.DEVICE_REVOKED else 409, error.reason, error.detail)
+        case CredentialError():
+            words = (401, Reason.DEVICE_NOT_ENROLLED, error.problem)
+        case TooLargeError():
+            words = (413, "too-large", f"{error.what} is larger than {error.limit} bytes")
+        case ConflictError():
+            words = (409, "conflict", f"{error.kind} {error.problem}")
+        case OverloadedError():
+            words = (503, "overloaded", "too many reports wait")
+        case StorageError():
+            words = (503, "storage", "the server cannot store now")
+        case _NoRouteError():
+            words = (error.status, "no-route", error.detail)
+        case InputError():
+            words = (400, "bad-request", str(error))
+        case _:
+            words = (500, "internal-error", type(error).__name__)
+    return words
+
+
+async def _send(send: Send, status: int, answer: object, extra: _Headers) -> None:
+    body = msgspec.json.encode(answer)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        *extra,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
