@@ -135,8 +135,8 @@ def replace(file: NewFile, nonce: str, field: str) -> None:
 def _unfinished(file: NewFile, nonce: str) -> Iterator[Path]:
     """Write the content beside its place, onto the disk; the unfinished file is gone afterwards."""
     path = file.path.with_name(f".{file.path.name}.{nonce}")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(file.content)
             stream.flush()

@@ -36,7 +36,9 @@ _EARLIEST: Final = datetime(1950, 1, 1, tzinfo=UTC)
 
 _HOST_LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME: Final = re.compile(rf"(\*\.)?{_HOST_LABEL}(\.{_HOST_LABEL})*")
-_MAILBOX: Final = re.compile(r"[!-?A-~]{1,64}@[!-?A-~]+")
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_MAILBOX: Final = re.compile(rf"{_ATOM}(\.{_ATOM})*@{_HOST_LABEL}(\.{_HOST_LABEL})*")
+"""A dot-atom and a domain (RFC 5321 4.1.2); quoted local parts are left out, as nobody's directory has them."""
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 
 
