@@ -11,6 +11,7 @@ import pytest
 from gatepost.errors import InputError, StateError
 from gatepost.pki.folder import (
     MAXIMUM_FILE_LENGTH,
+    MAXIMUM_INDEX_LENGTH,
     Entry,
     Issuance,
     ListMade,
@@ -144,4 +145,13 @@ def test_the_index_is_refused_when_a_line_is_no_entry(tmp_path: Path, line: byte
 def test_the_index_is_refused_when_it_is_missing(tmp_path: Path) -> None:
     """A missing index is not an empty one."""
     with pytest.raises(StateError, match="cannot be read"):
+        read_index(tmp_path)
+
+
+def test_the_index_is_refused_when_it_is_longer_than_its_bound(tmp_path: Path) -> None:
+    """It is refused before it is read; the file here has no blocks at all."""
+    with (tmp_path / "issued.jsonl").open("wb") as file:
+        file.truncate(MAXIMUM_INDEX_LENGTH + 1)
+
+    with pytest.raises(StateError, match=f"is longer than {MAXIMUM_INDEX_LENGTH} bytes"):
         read_index(tmp_path)

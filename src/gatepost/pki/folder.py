@@ -190,11 +190,11 @@ def read_index(folder: Path) -> list[Entry]:
     path = folder / INDEX
     try:
         with path.open("rb") as file:
-            content = file.read(MAXIMUM_INDEX_LENGTH + 1)
+            if os.fstat(file.fileno()).st_size > MAXIMUM_INDEX_LENGTH:
+                raise StateError(str(path), f"is longer than {MAXIMUM_INDEX_LENGTH} bytes")
+            content = file.read(MAXIMUM_INDEX_LENGTH)
     except OSError as error:
         raise StateError(str(path), f"cannot be read: {error.strerror}") from error
-    if len(content) > MAXIMUM_INDEX_LENGTH:
-        raise StateError(str(path), f"is longer than {MAXIMUM_INDEX_LENGTH} bytes")
     return [_parse_entry(path, number, line) for number, line in enumerate(content.splitlines(), 1)]
 
 
