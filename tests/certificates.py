@@ -5,10 +5,10 @@
     laptop.pem, laptop.key_pem(), laptop.p12("laptop-1", b"secret")
 
 Everything stands around one fixed instant, ``NOW``; nothing here reads a clock. What is valid then stays so for long,
-for tests of whole processes, which live by the real clock. ``cryptography`` encodes extensions
-and keys and makes the signatures; the frame around them is put together here (with ``tests/der.py``), because its
-builder refuses most of what is interesting: MD5 and SHA-1, two equal extensions, serial number 0, version 1, names
-in any string type. Each part of the signed body can be replaced by bytes of one's own (``parts``).
+for tests of whole processes, which live by the real clock. ``cryptography`` encodes extensions and keys and makes the
+signatures; the frame around them is put together here (with ``tests/der.py``), because its builder refuses most of what
+is interesting: MD5 and SHA-1, two equal extensions, serial number 0, version 1, names in any string type. Each part of
+the signed body can be replaced by bytes of one's own (``parts``).
 """
 
 from __future__ import annotations
