@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -11,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FUNCTION_LIMIT = 50
 MODULE_LIMIT = 400
+SILENCED = re.compile(r"# (noqa|type: ignore)")
+REASON = re.compile(r"# (noqa: [A-Z0-9, ]+ -|type: ignore\[[\w, -]+\]  #) \S")
 EMPTY_WORDS = {"base", "common", "handler", "handlers", "helper", "helpers", "manager", "misc", "util", "utils"}
 
 
@@ -63,6 +66,33 @@ def test_no_file_or_folder_has_an_empty_name() -> None:
     assert [] == [
         str(name) for name in names for part in name.with_suffix("").parts if EMPTY_WORDS & set(part.split("_"))
     ]
+
+
+def test_a_finding_is_silenced_with_its_reason_on_the_same_line() -> None:
+    """``noqa`` names the rule and says why, and so does ``type: ignore``."""
+    assert [] == [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in _modules("src", "tests", "bench", "scripts")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if SILENCED.search(line) and not REASON.search(line)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "has_reason"),
+    [
+        ("import os  @noqa: F401 - read by a child", True),
+        ("import os  @noqa: F401", False),
+        ("import os  @noqa", False),
+        ("a = b()  @type: ignore[no-any-return]  # the library has no types", True),
+        ("a = b()  @type: ignore[no-any-return]", False),
+    ],
+)
+def test_a_reason_is_seen_where_there_is_one(line: str, has_reason: bool) -> None:  # noqa: FBT001 - it is the verdict.
+    """The measure itself; the sign is put in here, or this file would be measured by its examples."""
+    written = line.replace("@", "# ")
+    assert SILENCED.search(written)
+    assert has_reason == bool(REASON.search(written))
 
 
 def test_a_length_counts_the_body_without_its_docstring() -> None:
