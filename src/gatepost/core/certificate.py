@@ -26,6 +26,8 @@ _NO_CHECK_TIME: Final = 0x200000
 _VERSION_3: Final = 2
 _MINIMUM_RSA_BITS: Final = 2048
 _MAXIMUM_RSA_BITS: Final = 8192
+_MAXIMUM_SERIAL: Final = 64
+"""Bytes of a serial number: RFC 5280 allows 20, some issuers more; it is shown in decimal, which has to end."""
 
 _OPENSSL_ERRORS: Final = {
     7: Reason.SIGNATURE_INVALID,  # X509_V_ERR_CERT_SIGNATURE_FAILURE
@@ -46,6 +48,7 @@ _STRONG_SIGNATURES: Final = frozenset(
         "1.2.840.10045.4.3.3",
         "1.2.840.10045.4.3.4",
         "1.3.101.112",  # Ed25519 (RFC 8410)
+        "1.3.101.113",  # Ed448; its key is what is not supported, and the reason shall say so
     }
 )
 _RSA_PSS: Final = "1.2.840.113549.1.1.10"
@@ -136,7 +139,7 @@ def parse_certificate(encoded: bytes) -> Certificate | Malformed:
     digest = hashlib.sha256(encoded).digest()
     try:
         return _parse(encoded, digest)
-    except (der.DerError, ValueError, OverflowError) as error:
+    except ValueError as error:
         return Malformed(encoded, digest, str(error))
 
 
@@ -144,7 +147,8 @@ def _parse(encoded: bytes, digest: bytes) -> Certificate:
     outer = der.whole(encoded, der.SEQUENCE)
     body = der.expect(encoded, outer.start, outer.stop, der.SEQUENCE)
     algorithm = der.expect(encoded, body.stop, outer.stop, der.SEQUENCE)
-    der.expect(encoded, algorithm.stop, outer.stop, der.BIT_STRING)
+    if der.expect(encoded, algorithm.stop, outer.stop, der.BIT_STRING).stop != outer.stop:
+        raise der.DerError("bytes behind the signature")
     fields = der.children(encoded, body)
     version = 0
     if fields and fields[0].tag == 0xA0:  # noqa: PLR2004 - [0] EXPLICIT Version, RFC 5280, 4.1.
@@ -160,7 +164,7 @@ def _parse(encoded: bytes, digest: bytes) -> Certificate:
         der=encoded,
         sha256=digest,
         version=version,
-        serial_number=int.from_bytes(der.content(encoded, serial), "big", signed=True),
+        serial_number=_serial_number(encoded, serial),
         issuer=parse_name(der.encoded(encoded, issuer)),
         subject=parse_name(der.encoded(encoded, subject)),
         not_before=not_before,
@@ -172,6 +176,13 @@ def _parse(encoded: bytes, digest: bytes) -> Certificate:
     )
 
 
+def _serial_number(encoded: bytes, serial: der.Element) -> int:
+    content = der.content(encoded, serial)
+    if serial.tag != der.INTEGER or not 0 < len(content) <= _MAXIMUM_SERIAL:
+        raise der.DerError(f"a serial number that is no integer of 1 to {_MAXIMUM_SERIAL} bytes")
+    return int.from_bytes(content, "big", signed=True)
+
+
 def _pair(encoded: bytes, validity: der.Element) -> tuple[der.Element, der.Element]:
     items = der.children(encoded, validity)
     if len(items) != 2:  # noqa: PLR2004 - notBefore and notAfter.
@@ -181,12 +192,12 @@ def _pair(encoded: bytes, validity: der.Element) -> tuple[der.Element, der.Eleme
 
 def _instant(encoded: bytes, item: der.Element) -> datetime:
     """Read a UTCTime or GeneralizedTime (RFC 5280, 4.1.2.5); two-digit years from 50 on are of the last century."""
-    text = der.content(encoded, item).decode("ascii")
+    text = der.content(encoded, item)
     if item.tag == der.UTC_TIME:
-        text = ("19" if text[:2] >= "50" else "20") + text
+        text = (b"19" if text[:2] >= b"50" else b"20") + text
     elif item.tag != der.GENERALIZED_TIME:
         raise der.DerError("a time of another type")
-    if len(text) != len("20260101000000Z") or text[-1] != "Z" or not text[:-1].isdigit():
+    if len(text) != len("20260101000000Z") or text[-1:] != b"Z" or not text[:-1].isdigit():
         raise der.DerError("a time that RFC 5280 does not allow")
     year, month, day, hour, minute, second = int(text[:4]), *(int(text[i : i + 2]) for i in range(4, 14, 2))
     return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
@@ -223,7 +234,8 @@ def _extensions(encoded: bytes, rest: list[der.Element]) -> Extensions:
 def parse_public_key(encoded: bytes) -> PublicKey:
     """Read a SubjectPublicKeyInfo; an unknown algorithm is a key of no kind, broken DER raises `der.DerError`."""
     outer = der.whole(encoded, der.SEQUENCE)
-    algorithm, bits = der.children(encoded, outer)[:2]
+    algorithm = der.expect(encoded, outer.start, outer.stop, der.SEQUENCE)
+    bits = der.expect(encoded, algorithm.stop, outer.stop, der.BIT_STRING)
     oid_element = der.expect(encoded, algorithm.start, algorithm.stop, der.OBJECT_IDENTIFIER)
     oid = der.dotted(der.content(encoded, oid_element))
     material = encoded[bits.start + 1 : bits.stop]
@@ -236,7 +248,7 @@ def parse_public_key(encoded: bytes) -> PublicKey:
             kind = KeyKind.RSA if _MINIMUM_RSA_BITS <= length <= _MAXIMUM_RSA_BITS else None
             return PublicKey(encoded, kind, f"RSA {length}", material)
         case _ if oid == _EC and parameters[:1] == bytes((der.OBJECT_IDENTIFIER,)):
-            curve = der.dotted(parameters[2:])
+            curve = der.dotted(der.content(parameters, der.whole(parameters, der.OBJECT_IDENTIFIER)))
             kind = _CURVES.get(curve)
             return PublicKey(encoded, kind, kind or f"EC on curve {curve}", material)
         case _ if oid == _EC:
@@ -302,7 +314,8 @@ def _names(certificate: Certificate, authority: Certificate) -> Refusal | None:
         return Refusal(3, Reason.AUTHORITY_KEY_MISMATCH, own.hex(), claimed.key_identifier.hex())
     if claimed.serial_number is not None and claimed.serial_number != authority.serial_number:
         return Refusal(3, Reason.AUTHORITY_KEY_MISMATCH, f"{authority.serial_number:x}", f"{claimed.serial_number:x}")
-    if claimed.issuers and authority.issuer.canonical not in {name.canonical for name in claimed.issuers}:
+    # Of several names, the first counts, as for OpenSSL.
+    if claimed.issuers and claimed.issuers[0].canonical != authority.issuer.canonical:
         return Refusal(3, Reason.AUTHORITY_KEY_MISMATCH, authority.issuer.text, claimed.issuers[0].text)
     return None
 
@@ -326,10 +339,16 @@ def _openssl(certificate: Certificate, authority: Certificate) -> Refusal | None
         reason = _OPENSSL_ERRORS.get(number, Reason.MALFORMED_CERTIFICATE)
         return Refusal(4, reason, expected, f"OpenSSL error {number}: {error.errors[2]}")
     except crypto.Error as error:
-        return Refusal(4, Reason.MALFORMED_CERTIFICATE, expected, f"OpenSSL cannot read it: {error}")
-    if len(chain) != 2:  # noqa: PLR2004 - exactly the certificate and its issuer.
-        return Refusal(4, Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE, expected, f"a chain of {len(chain)}")
-    return None
+        return Refusal(4, Reason.MALFORMED_CERTIFICATE, expected, f"OpenSSL cannot read it: {_last_words(error)}")
+    # A store of one certificate gives no other chain than the certificate and its issuer; if one did, it would not count.
+    other = Refusal(4, Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE, expected, f"a chain of {len(chain)}")
+    return None if len(chain) == 2 else other  # noqa: PLR2004 - as above.
+
+
+def _last_words(error: crypto.Error) -> str:
+    """Return the end of OpenSSL's queue of errors: what stands before may be of another certificate."""
+    words = [reason for *_, reason in error.args[0] if reason != "nested asn1 error"]
+    return "".join(words[-1:])
 
 
 def _dates(certificate: Certificate, authority: Certificate, now: datetime) -> Refusal | None:
@@ -356,7 +375,7 @@ def _date(reason: Reason, expected: str, found: str) -> Refusal:
 
 def rfc3339(instant: datetime) -> str:
     """Show an instant in UTC, to the second: ``2026-06-01T12:00:00Z``."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _strength(certificate: Certificate, authority: Certificate, *, signs: bool) -> Refusal | None:

@@ -24,6 +24,8 @@ _LONG_FORM: Final = 0x80
 _HIGH_TAG: Final = 0x1F
 _MAXIMUM_LENGTH_BYTES: Final = 4
 """Four bytes of length are 4 GiB: more than any certificate needs."""
+_MAXIMUM_IDENTIFIER: Final = 128
+"""Bytes of an object identifier; real ones have 3 to 30, and arithmetic on long ones grows with their square."""
 
 
 class DerError(ValueError):
@@ -53,6 +55,9 @@ def read(data: bytes, at: int, end: int) -> Element:
         if not 0 < count <= _MAXIMUM_LENGTH_BYTES or start + count > end:
             raise DerError("a length that DER does not allow")
         length = int.from_bytes(data[start : start + count], "big")
+        if length < _LONG_FORM or not data[start]:
+            # With two forms of a length, one certificate would have two fingerprints (X.690, 10.1).
+            raise DerError("a length that is not in its shortest form")
         start += count
     stop = start + length
     if stop > end:
@@ -102,9 +107,13 @@ def dotted(identifier: bytes) -> str:
     """Turn the content of an OBJECT IDENTIFIER into dotted decimal text (X.690, 8.19); raises `DerError`."""
     if not identifier or identifier[-1] & _LONG_FORM:
         raise DerError("an object identifier is cut short")
+    if len(identifier) > _MAXIMUM_IDENTIFIER:
+        raise DerError("an object identifier is too long")
     arcs: list[int] = []
     value = 0
     for byte in identifier:
+        if byte == _LONG_FORM and not value:
+            raise DerError("an object identifier is not in its shortest form")
         value = value << 7 | byte & 0x7F
         if not byte & _LONG_FORM:
             arcs.append(value)

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from gatepost.core import der
-from gatepost.core.name import DistinguishedName, parse_name
+from gatepost.core.name import DistinguishedName, decode_text, parse_name
 
 KEY_USAGES: Final = (
     "digitalSignature",
@@ -108,15 +108,23 @@ def _basic_constraints(value: bytes | None) -> bool | None:
     if value is None:
         return None
     fields = der.children(value, der.whole(value, der.SEQUENCE))
-    return bool(fields) and fields[0].tag == der.BOOLEAN and der.content(value, fields[0]) != b"\0"
+    if not fields or fields[0].tag != der.BOOLEAN:
+        return False
+    flag = der.content(value, fields[0])
+    if len(flag) != 1:
+        raise der.DerError("a boolean of another length")
+    return flag != b"\0"
 
 
 def _key_usage(value: bytes | None) -> frozenset[str] | None:
     if value is None:
         return None
-    bits = der.content(value, der.whole(value, der.BIT_STRING))[1:]
+    unused, *bits = der.content(value, der.whole(value, der.BIT_STRING)) or (8,)
+    if unused > 7:  # noqa: PLR2004 - the bits of the last byte that do not count (X.690, 8.6.2).
+        raise der.DerError("a key usage that is no bit string")
+    count = 8 * len(bits) - unused
     return frozenset(
-        name for index, name in enumerate(KEY_USAGES) if index // 8 < len(bits) and bits[index // 8] & 0x80 >> index % 8
+        name for index, name in enumerate(KEY_USAGES) if index < count and bits[index // 8] & 0x80 >> index % 8
     )
 
 
@@ -155,13 +163,14 @@ def _general_name(value: bytes, item: der.Element) -> AlternativeName | None:
 
 
 def _other_name(value: bytes, item: der.Element) -> AlternativeName | None:
-    """Read an otherName that is a user principal name: a UTF8String under Microsoft's identifier."""
+    """Read an otherName that is a user principal name: a string under Microsoft's identifier, of whatever type."""
     identifier = der.expect(value, item.start, item.stop, der.OBJECT_IDENTIFIER)
     if der.dotted(der.content(value, identifier)) != _UPN:
         return None
     explicit = der.read(value, identifier.stop, item.stop)
-    text = der.read(value, explicit.start, explicit.stop)
-    return AlternativeName(NameKind.UPN, der.content(value, text).decode("utf-8", "surrogateescape"))
+    string = der.read(value, explicit.start, explicit.stop)
+    text = decode_text(string.tag, der.content(value, string))
+    return None if text is None else AlternativeName(NameKind.UPN, text)
 
 
 def _key_identifier(value: bytes | None) -> bytes | None:

@@ -35,14 +35,17 @@ _SHORT_NAMES: Final = {
 
 _ENCODINGS: Final = {
     0x0C: "utf-8",  # UTF8String
-    0x12: "ascii",  # NumericString
-    0x13: "ascii",  # PrintableString
+    0x13: "latin-1",  # PrintableString; letters that it does not allow are read as OpenSSL reads them
     0x14: "latin-1",  # TeletexString, as every implementation reads it
-    0x16: "ascii",  # IA5String
-    0x1A: "ascii",  # VisibleString
+    0x16: "latin-1",  # IA5String
+    0x1A: "latin-1",  # VisibleString
     0x1C: "utf-32-be",  # UniversalString
     0x1E: "utf-16-be",  # BMPString
 }
+"""The string types that OpenSSL compares by their text; NumericString, as there, equals only itself."""
+
+_MAXIMUM_CACHED: Final = 1_024
+"""Bytes of a name that is kept: names are under 300 bytes, and a report's author shall not fill our memory."""
 _WHITE_SPACE: Final = " \t\n\r\v\f"
 _ESCAPED: Final = frozenset(',+"\\<>;=')
 _UPPER_TO_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -64,9 +67,12 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_UPPER_TO_LOWER)
 
 
-@lru_cache(maxsize=4096)
 def parse_name(encoded: bytes) -> DistinguishedName:
-    """Parse the DER of a Name; raises `der.DerError`. The cache is bounded: a fleet has few issuers."""
+    """Parse the DER of a Name; raises `der.DerError`. Names seen before are remembered: a fleet has few issuers."""
+    return _parse_cached(encoded) if len(encoded) <= _MAXIMUM_CACHED else _parse(encoded)
+
+
+def _parse(encoded: bytes) -> DistinguishedName:
     relative = [list(_attributes(encoded, item)) for item in _relative_names(encoded)]
     return DistinguishedName(
         encoded=encoded,
@@ -74,9 +80,15 @@ def parse_name(encoded: bytes) -> DistinguishedName:
         text=",".join("+".join(map(_shown_attribute, group)) for group in reversed(relative)),
         # One that cannot be decoded still counts, as a text that no template can equal.
         common_names=tuple(
-            _decode(tag, value) or "\0" for group in relative for kind, tag, value in group if kind == _COMMON_NAME
+            "\0" if (text := decode_text(tag, value)) is None else text
+            for group in relative
+            for kind, tag, value in group
+            if kind == _COMMON_NAME
         ),
     )
+
+
+_parse_cached = lru_cache(maxsize=4096)(_parse)
 
 
 def _relative_names(encoded: bytes) -> list[der.Element]:
@@ -92,7 +104,8 @@ def _attributes(encoded: bytes, relative: der.Element) -> Iterator[_Attribute]:
         yield der.dotted(der.content(encoded, kind)), value.tag, der.content(encoded, value)
 
 
-def _decode(tag: int, value: bytes) -> str | None:
+def decode_text(tag: int, value: bytes) -> str | None:
+    """Decode a string by the type that its ``tag`` names; None where it is no string, or no right one."""
     encoding = _ENCODINGS.get(tag)
     if encoding is None:
         return None
@@ -104,16 +117,16 @@ def _decode(tag: int, value: bytes) -> str | None:
 
 def _canonical_attribute(attribute: _Attribute) -> tuple[str, str, bytes]:
     kind, tag, value = attribute
-    text = _decode(tag, value)
+    text = decode_text(tag, value)
     if text is None:
-        return kind, f"{tag:#04x}", value
+        return kind, "", bytes((tag,)) + value
     words = [word for word in fold(text).translate(dict.fromkeys(map(ord, _WHITE_SPACE), " ")).split(" ") if word]
     return kind, " ".join(words), b""
 
 
 def _shown_attribute(attribute: _Attribute) -> str:
     kind, tag, value = attribute
-    text = _decode(tag, value)
+    text = decode_text(tag, value)
     shown = f"#{tag:02x}{value.hex()}" if text is None else _escape(text)
     return f"{_SHORT_NAMES.get(kind, kind)}={shown}"
 
