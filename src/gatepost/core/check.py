@@ -103,15 +103,26 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse what can never be meant; raises `InputError`."""
         if not self.authorities:
             raise InputError("certificate_id", "names no signing certificate", "upload the certificate authority first")
+        if len(self.alternative_names) > MAXIMUM_NAME_TEMPLATES:
+            problem = f"has {len(self.alternative_names)} names"
+            raise InputError("subject_alternative_names", problem, f"at most {MAXIMUM_NAME_TEMPLATES}")
+        self._refuse_places()
+        self._refuse_evidence()
+
+    def _refuse_places(self) -> None:
         if len(self.locations.paths) > MAXIMUM_PATHS:
             raise InputError("locations.paths", f"has {len(self.locations.paths)} paths", f"at most {MAXIMUM_PATHS}")
         if not self.locations.trust_stores and not self.locations.paths:
             raise InputError("locations", "names no place", "give trust_stores, paths, or leave locations out")
+
+    def _refuse_evidence(self) -> None:
         if self.evidence is not Evidence.REPORTED and not self.asks_key:
             raise InputError("evidence", f"{self.evidence} needs the private key", "set check_private_key")
         if self.operating_system is OperatingSystem.MAC and self.evidence.rank > Evidence.KEY_PRESENT.rank:
             problem = f"{self.evidence} cannot be reached on mac yet"
             raise InputError("evidence", problem, "allowed are reported, key_present")
+        if self.evidence is Evidence.HARDWARE and not self.hardware_policies:
+            raise InputError("evidence", "hardware can be reached by no certificate", "list hardware_policies")
 
     @property
     def signs(self) -> bool:

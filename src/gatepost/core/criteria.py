@@ -8,19 +8,23 @@ A new criterion is one class here and one line in `criteria_of`.
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from gatepost.core.certificate import Certificate, Refusal, examine_issuance, rfc3339
 from gatepost.core.check import Evidence, NameTemplate, Purpose
-from gatepost.core.extensions import AlternativeName, NameKind
+from gatepost.core.extensions import NameKind
 from gatepost.core.finding import Candidate, KeyState, Proof
 from gatepost.core.name import fold
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
+
+_TEXT_KINDS: Final = (NameKind.DNS, NameKind.EMAIL, NameKind.URI)
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -54,16 +58,11 @@ class OneStep:
 
     def step(self, certificate: Certificate) -> tuple[Certificate, Refusal | None]:
         """Return the signing certificate that it came furthest with, and where it stopped (None: it holds)."""
-        best: tuple[int, Certificate, Refusal | None] | None = None
-        for authority in self._authorities:
-            refusal = examine_issuance(certificate, authority, self._now, signs=self._signs)
-            if refusal is None:
-                return authority, None
-            if best is None or refusal.step > best[0]:
-                best = refusal.step, authority, refusal
-        if best is None:
-            raise ValueError("a check has at least one signing certificate")
-        return best[1], best[2]
+        steps = (
+            (authority, examine_issuance(certificate, authority, self._now, signs=self._signs))
+            for authority in self._authorities
+        )
+        return max(steps, key=_progress)
 
     def explain(
         self, certificate: Certificate, authority: Certificate, refusal: Refusal | None
@@ -84,6 +83,31 @@ class OneStep:
                 )
             case _:
                 return (Judgement("issued by", refusal.reason, refusal.expected, refusal.found),)
+
+
+def _progress(step: tuple[Certificate, Refusal | None]) -> tuple[int, bool, float, bytes]:
+    """Order signing certificates, whatever the order of their upload: the furthest step, then the latest end.
+
+    The latest end matters where an old and a new certificate have one key: a result ends with the one that it names.
+    """
+    authority, refusal = step
+    reached = refusal.step if refusal else 7
+    named = refusal is None or refusal.reason is not Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE
+    return reached, named, authority.not_after.timestamp(), authority.sha256
+
+
+class UnknownFact:
+    """A name that cannot be asked for, because the device's ``variable`` in its template is not known: nobody meets it."""
+
+    def __init__(self, criterion: str, template: str, variable: str) -> None:
+        """Take the criterion's name, the template as written, and the variable."""
+        self.variable = variable
+        self._judgement = Judgement(criterion, Reason.DEVICE_FACT_MISSING, template, f"{variable} not known")
+
+    def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
+        """Say so of each certificate."""
+        del candidate, certificate
+        return (self._judgement,)
 
 
 class CommonName:
@@ -112,17 +136,17 @@ class SubjectAlternativeName:
 
     def __init__(self, wanted: tuple[tuple[NameTemplate, str], ...]) -> None:
         """Take the templates with their rendered texts."""
-        self._wanted = wanted
+        self._expected = " or ".join(f"{item.kind}:{text}" if item.kind else text for item, text in wanted)
+        self._wanted = frozenset(entry for item, text in wanted for entry in _wanted_names(item.kind, text))
 
     def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
-        """Compare each with each."""
+        """Look for each of its names among those asked for."""
         del candidate
         names = certificate.extensions.alternative_names
-        met = any(_same_name(kind.kind, text, name) for kind, text in self._wanted for name in names)
-        expected = " or ".join(f"{kind.kind}:{text}" if kind.kind else text for kind, text in self._wanted)
+        met = any(name.value.isprintable() and (name.kind, fold(name.value)) in self._wanted for name in names)
         found = ", ".join(f"{name.kind}:{shown(name.value)}" for name in names[:16]) or "none"
         reason = None if met else Reason.SUBJECT_ALTERNATIVE_NAME_MISMATCH
-        return (Judgement("subject alternative name", reason, expected, found),)
+        return (Judgement("subject alternative name", reason, self._expected, found),)
 
 
 class ExtendedKeyUsage:
@@ -155,11 +179,14 @@ class Trusted:
 
 
 class PrivateKey:
-    """The key is in the same place as the certificate, and the evidence reaches the level asked for (section 5)."""
+    """The key is in the same place as the certificate, and the evidence reaches the level asked for (section 5).
+
+    To ask for the key is to ask for ``key_present`` at least: a check that says "reported" besides is not met without it.
+    """
 
     def __init__(self, evidence: Evidence, hardware_policies: tuple[str, ...]) -> None:
         """Take the level asked for and the policies that stand for hardware."""
-        self._evidence = evidence
+        self._evidence = max(evidence, Evidence.KEY_PRESENT, key=lambda level: level.rank)
         self._policies = hardware_policies
 
     def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
@@ -198,19 +225,14 @@ def same_text(found: str, wanted: str) -> bool:
     return found.isprintable() and fold(found) == fold(wanted)
 
 
-def _same_name(kind: NameKind | None, wanted: str, name: AlternativeName) -> bool:
-    if kind is not name.kind and (kind is not None or name.kind is NameKind.UPN):
-        return False
-    if name.kind is NameKind.IP:
-        return _address(wanted) == ipaddress.ip_address(name.value)
-    return same_text(name.value, wanted)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
+def _wanted_names(kind: NameKind | None, text: str) -> Iterator[tuple[NameKind, str]]:
+    """Yield the names that meet a rendered template: of its kind, or of every kind but UPN; addresses in their usual form."""
+    yield from ((each, fold(text)) for each in _TEXT_KINDS if kind in {None, each})
+    if kind in {None, NameKind.IP}:
+        with suppress(ValueError):
+            yield NameKind.IP, str(ipaddress.ip_address(text))
+    if kind is NameKind.UPN:
+        yield NameKind.UPN, fold(text)
 
 
 def shown(text: str) -> str:

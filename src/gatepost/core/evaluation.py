@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gatepost.core.certificate import Certificate, Malformed
-from gatepost.core.check import MAXIMUM_REPORTED, Check, Evidence
+from gatepost.core.check import MAXIMUM_CANDIDATES, MAXIMUM_REPORTED, Check, Evidence, NameTemplate
 from gatepost.core.criteria import (
     CommonName,
     Criterion,
@@ -22,9 +22,10 @@ from gatepost.core.criteria import (
     PrivateKey,
     SubjectAlternativeName,
     Trusted,
+    UnknownFact,
     reached_evidence,
 )
-from gatepost.core.device import DeviceFacts, MissingFact, render_template
+from gatepost.core.device import DeviceFacts, MissingFact, Template, render_template
 from gatepost.core.finding import Candidate, Fault
 from gatepost.core.reason import Reason
 
@@ -83,11 +84,14 @@ def evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime
 
 
 def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime) -> Evaluation:
-    criteria, missing = criteria_of(check, facts)
+    criteria = criteria_of(check, facts)
+    missing = next((item.variable for item in criteria if isinstance(item, UnknownFact)), "")
     step = OneStep(check.authorities, now, signs=check.signs)
-    judged = sorted((_judge(item, criteria, step, check) for item in findings.candidates), key=_nearness)
-    passed = bool(judged) and not judged[0].reasons and not missing and not findings.too_many
-    causes = _error_causes(findings, missing)
+    candidates = findings.candidates[:MAXIMUM_CANDIDATES]
+    judged = sorted((_judge(item, criteria, step, check) for item in candidates), key=_nearness)
+    too_many = findings.too_many or len(findings.candidates) > MAXIMUM_CANDIDATES
+    passed = bool(judged) and not judged[0].reasons and not too_many
+    causes = _error_causes(findings, missing, too_many=too_many)
     status = Status.PASS if passed else Status.ERROR if causes else Status.FAIL
     return Evaluation(
         status=status,
@@ -100,26 +104,38 @@ def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetim
     )
 
 
-def criteria_of(check: Check, facts: DeviceFacts) -> tuple[tuple[Criterion, ...], str]:
-    """Return the criteria beside the one step, for this device, and the name of a fact that is missing (empty: none is)."""
+def criteria_of(check: Check, facts: DeviceFacts) -> tuple[Criterion, ...]:
+    """Return the criteria beside the one step, for this device; a name that lacks a fact is an `UnknownFact`."""
     criteria: list[Criterion] = [Trusted()]
-    missing = ""
     if check.common_name is not None:
-        match render_template(check.common_name, facts):
-            case MissingFact(variable):
-                missing = variable
-            case wanted:
-                criteria.append(CommonName(wanted))
-    rendered = [(item, render_template(item.template, facts)) for item in check.alternative_names]
-    missing = next((text.variable for _, text in rendered if isinstance(text, MissingFact)), missing)
-    names = tuple((item, text) for item, text in rendered if isinstance(text, str))
-    if names:
-        criteria.append(SubjectAlternativeName(names))
+        criteria.append(_common_name(check.common_name, facts))
+    if check.alternative_names:
+        criteria.append(_alternative_name(check.alternative_names, facts))
     if check.purposes:
         criteria.append(ExtendedKeyUsage(check.purposes))
     if check.asks_key:
         criteria.append(PrivateKey(check.evidence, check.hardware_policies))
-    return tuple(criteria), missing
+    return tuple(criteria)
+
+
+def _common_name(template: Template, facts: DeviceFacts) -> Criterion:
+    match render_template(template, facts):
+        case MissingFact(variable):
+            return UnknownFact("common name", template.text, variable)
+        case wanted:
+            return CommonName(wanted)
+
+
+def _alternative_name(templates: tuple[NameTemplate, ...], facts: DeviceFacts) -> Criterion:
+    """Render all of them: one that cannot be rendered is an error, also where another would be met (section 3)."""
+    rendered: list[tuple[NameTemplate, str]] = []
+    for item in templates:
+        match render_template(item.template, facts):
+            case MissingFact(variable):
+                return UnknownFact("subject alternative name", item.template.text, variable)
+            case wanted:
+                rendered.append((item, wanted))
+    return SubjectAlternativeName(tuple(rendered))
 
 
 def _judge(candidate: Candidate, criteria: tuple[Criterion, ...], step: OneStep, check: Check) -> Judged:
@@ -140,19 +156,24 @@ def _judge(candidate: Candidate, criteria: tuple[Criterion, ...], step: OneStep,
     )
 
 
-def _nearness(judged: Judged) -> tuple[bool, int, float, bytes, str, str]:
-    """Order: fewest unmet criteria, then the latest end, then SHA-256; what cannot be read comes last."""
+def _nearness(judged: Judged) -> tuple[object, ...]:
+    """Order: fewest unmet criteria, then the latest end, then SHA-256; what cannot be read comes last.
+
+    One certificate in several places comes first where its evidence is strongest, then by the place.
+    """
     certificate = judged.candidate.certificate
     place = judged.candidate.location
     end = -certificate.not_after.timestamp() if isinstance(certificate, Certificate) else 0.0
     unread = isinstance(certificate, Malformed)
-    return unread, len(judged.reasons), end, certificate.sha256, place.path, place.label or ""
+    weakness = -judged.evidence.rank if judged.evidence else 0
+    where = place.path, place.label or "", place.user or "", place.store
+    return unread, len(judged.reasons), end, certificate.sha256, weakness, where
 
 
-def _error_causes(findings: Findings, missing: str) -> tuple[Reason, ...]:
+def _error_causes(findings: Findings, missing: str, *, too_many: bool) -> tuple[Reason, ...]:
     """Return why we could not look; a place that is not there was looked at, and holds nothing."""
     causes = [Reason.DEVICE_FACT_MISSING] if missing else []
-    if findings.too_many:
+    if too_many:
         causes.append(Reason.TOO_MANY_CANDIDATES)
     causes.extend(fault.reason for fault in findings.faults if fault.reason is not Reason.STORE_MISSING)
     return tuple(causes)
