@@ -34,6 +34,7 @@ _NONCE: Final = b"gatepost nonce v1\0"
 NONCE_LENGTH: Final = 40
 """Bytes in a nonce: 8 of issue time and 32 of HMAC."""
 _DIGEST_LENGTH: Final = 32
+_IDENTIFIER_LENGTH: Final = 16
 MAXIMUM_NONCE_AGE: Final = 15 * 60 * 1000
 """The oldest nonce that any report may answer, in ms."""
 _FUTURE_TOLERANCE: Final = 5_000
@@ -48,7 +49,9 @@ def build_statement(audience: str, thumbprint: bytes, nonce: bytes, certificate_
 
 
 def issue_nonce(secret: bytes, account: bytes, registration: bytes, now_ms: int) -> bytes:
-    """Issue a nonce for one registration (both ids are 16 bytes); nothing is stored anywhere."""
+    """Issue a nonce for one registration; nothing is stored anywhere. Raises ValueError where an id is not 16 bytes."""
+    if len(account) != _IDENTIFIER_LENGTH or len(registration) != _IDENTIFIER_LENGTH:
+        raise ValueError("an account or a registration has an id of another length")
     issued = now_ms.to_bytes(8, "big")
     return issued + hmac.digest(secret, _NONCE + account + registration + issued, "sha256")
 
@@ -70,10 +73,11 @@ def nonce_is_fresh(issued_ms: int, now_ms: int, maximum_age_ms: int) -> bool:
 def verify_signature(key: PublicKey, signature: bytes, statement: bytes) -> bool:
     """Judge a possession signature under a certificate's public key; anything unexpected is False.
 
-    RSA PKCS#1 v1.5 with SHA-256; ECDSA as r || s with SHA-256, from P-384 on SHA-384; Ed25519.
+    RSA PKCS#1 v1.5 with SHA-256; ECDSA as r || s with SHA-256, from P-384 on SHA-384; Ed25519. Keys that no check accepts
+    are not tried: what a hostile report could make costly are giant ones.
     """
     try:
-        public = load_der_public_key(key.encoded)
+        public = load_der_public_key(key.encoded) if key.kind else None
         match public:
             case rsa.RSAPublicKey():
                 public.verify(signature, statement, padding.PKCS1v15(), hashes.SHA256())

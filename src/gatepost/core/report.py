@@ -31,6 +31,11 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     signatures: tuple[bytes | None, ...]
     status: Status
 
+    def __post_init__(self) -> None:
+        """Refuse signatures that cannot be told to their candidates; raises ValueError."""
+        if len(self.signatures) != len(self.findings.candidates):
+            raise ValueError("there is not one signature, or None, for each candidate")
+
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
     """What the statement of a report is rebuilt from: our audience, the registered key's thumbprint, the nonce we issued."""
@@ -46,7 +51,7 @@ def appraise(claim: Claim, check: Check, facts: DeviceFacts, binding: Binding, n
 
 
 def prove(claim: Claim, binding: Binding) -> Findings:
-    """Verify each signature; a candidate's ``proof`` says what became of it. Raises ValueError where counts differ."""
+    """Verify each signature; a candidate's ``proof`` says what became of it."""
     proven = tuple(
         _prove(candidate, signature, binding)
         for candidate, signature in zip(claim.findings.candidates, claim.signatures, strict=True)

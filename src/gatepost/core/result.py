@@ -5,6 +5,7 @@ All times are whole milliseconds since 1970, UTC, by the server's clock. Source:
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,10 +16,9 @@ from gatepost.core.evaluation import Evaluation, Status
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from gatepost.core.check import Check
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_TOLERANCE: Final = 5_000
 """How far, in ms, the server's clock may jump back before a result stops to count."""
 
@@ -74,5 +74,5 @@ def conclude(evaluation: Evaluation, check: Check, measured_at: int, judged_at: 
 
 
 def milliseconds(instant: datetime) -> int:
-    """Turn an aware instant into whole ms since 1970."""
-    return int(instant.timestamp() * 1000)
+    """Turn an aware instant into whole ms since 1970, rounded down."""
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
