@@ -1,0 +1,108 @@
+"""The database as `ports.Storage`: many readers, one writer at a time, and nothing but our errors at the door."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from gatepost.errors import StorageError
+from gatepost.storage.accounts import SqlAccounts
+from gatepost.storage.certificates import SqlCertificates
+from gatepost.storage.checks import SqlChecks
+from gatepost.storage.devices import SqlDevices
+from gatepost.storage.keybox import Keybox
+from gatepost.storage.posture_log import SqlPostureLog
+from gatepost.storage.results import SqlResults
+from gatepost.storage.revisions import refuse_other_revision
+from gatepost.storage.secrets import SqlSecrets
+from gatepost.storage.sqlite import PATIENCE, open_readers, open_writer, path_of
+from gatepost.storage.tokens import SqlTokens
+from gatepost.storage.translation import storage_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection, Engine
+
+    from gatepost.controlplane.ports import (
+        Accounts,
+        Certificates,
+        Checks,
+        Devices,
+        PostureLog,
+        Records,
+        Results,
+        Secrets,
+        Tokens,
+    )
+
+
+class SqlRecords:
+    """`ports.Records`: all of storage within one transaction of ``connection``."""
+
+    def __init__(self, connection: Connection, keybox: Keybox) -> None:
+        self.accounts: Accounts = SqlAccounts(connection)
+        self.tokens: Tokens = SqlTokens(connection)
+        self.certificates: Certificates = SqlCertificates(connection)
+        self.checks: Checks = SqlChecks(connection)
+        self.devices: Devices = SqlDevices(connection)
+        self.results: Results = SqlResults(connection)
+        self.posture_log: PostureLog = SqlPostureLog(connection)
+        self.secrets: Secrets = SqlSecrets(connection, keybox)
+
+
+class SqlStorage:
+    """`ports.Storage` over two engines: one that only reads, one that writes. Safe to use from many threads."""
+
+    def __init__(self, readers: Engine, writer: Engine, keybox: Keybox) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._keybox = keybox
+        self._turn = Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Records]:
+        """Open a transaction that only reads: it sees one state of the database, and a write in it is refused."""
+        try:
+            with self._readers.connect() as connection:
+                yield SqlRecords(connection, self._keybox)
+        except SQLAlchemyError as error:
+            raise storage_error(error) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[Records]:
+        """Open a transaction that writes; it is durable when the block ends, and undone when the block raises."""
+        if not self._turn.acquire(timeout=PATIENCE):
+            raise StorageError(f"another thread has been writing for {PATIENCE} s")
+        try:
+            with self._writer.begin() as connection:
+                yield SqlRecords(connection, self._keybox)
+        except SQLAlchemyError as error:
+            raise storage_error(error) from error
+        finally:
+            self._turn.release()
+
+    def close(self) -> None:
+        """Close all connections; SQLite then folds its write-ahead log into the file."""
+        self._readers.dispose()
+        self._writer.dispose()
+
+
+def open_storage(url: str, master_key: bytes, random: Callable[[int], bytes]) -> SqlStorage:
+    """Open the database that ``url`` names (``sqlite:///FILE``), which must have exactly the schema of this release.
+
+    ``random`` returns as many random bytes as it is asked for. Raises InputError for another kind of URL and StorageError
+    for a file that is missing, damaged, of another kind or of another release.
+    """
+    path = path_of(url)
+    keybox = Keybox(master_key, random)
+    readers = open_readers(path)
+    try:
+        refuse_other_revision(readers, path)
+    except StorageError:
+        readers.dispose()
+        raise
+    return SqlStorage(readers, open_writer(path), keybox)

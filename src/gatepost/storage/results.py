@@ -1,0 +1,92 @@
+"""The newest result of each registration and check, as rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from gatepost.controlplane.ports import StoredResult
+from gatepost.errors import NotFoundError
+from gatepost.storage.bounds import page
+from gatepost.storage.tables import results
+from gatepost.storage.translation import is_missing_reference
+from gatepost.storage.verdicts import COLUMNS, result_of, values_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Executable
+
+    from gatepost.storage.tables import AnyRow
+
+_KEY: Final = ("account", "registration_number", "check_number")
+_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats")
+
+
+def _put(insert: postgresql.Insert | sqlite.Insert) -> Executable:
+    """Return the one statement that each dialect spells by itself: insert, or else update."""
+    changes = {name: insert.excluded[name] for name in _REST}
+    return insert.on_conflict_do_update(index_elements=_KEY, set_=changes)
+
+
+_PUT: Final = {"sqlite": _put(sqlite.insert(results)), "postgresql": _put(postgresql.insert(results))}
+_SELECT = select(results.c.registration_number, results.c.check_number, *(results.c[name] for name in _REST))
+_IN_ACCOUNT = results.c.account == bindparam("account")
+_ORDER = (results.c.registration_number, results.c.check_number)
+_FIND = _SELECT.where(_IN_ACCOUNT, results.c.registration_number == bindparam("registration")).order_by(*_ORDER)
+_ALL = (
+    _SELECT.where(_IN_ACCOUNT, tuple_(*_ORDER) > tuple_(bindparam("registration"), bindparam("check")))
+    .order_by(*_ORDER)
+    .limit(bindparam("limit"))
+)
+
+
+def _stored_result(row: AnyRow) -> StoredResult:
+    return StoredResult(
+        registration=row[0],
+        check=row[1],
+        result=result_of(row, 2),
+        expected=row[10],
+        received=row[11],
+        logged_at=row[12],
+        repeats=row[13],
+    )
+
+
+class SqlResults:
+    """`ports.Results` within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._put = _PUT[connection.dialect.name]
+
+    def find(self, account: int, registration: int) -> tuple[StoredResult, ...]:
+        """Return a registration's results."""
+        rows = self._connection.execute(_FIND, {"account": account, "registration": registration})
+        return tuple(_stored_result(row) for row in rows)
+
+    def put(self, account: int, result: StoredResult) -> None:
+        """Write the newest result of its pair; raises NotFoundError when registration or check is not there."""
+        values = {
+            "account": account,
+            "registration_number": result.registration,
+            "check_number": result.check,
+            "expected": result.expected,
+            "received": result.received,
+            "logged_at": result.logged_at,
+            "repeats": result.repeats,
+            **values_of(result.result),
+        }
+        try:
+            self._connection.execute(self._put, values)
+        except IntegrityError as error:
+            if is_missing_reference(error):
+                reference = f"{result.registration}, {result.check}"
+                raise NotFoundError("registration or posture rule", reference) from error
+            raise
+
+    def all(self, account: int, after: tuple[int, int], limit: int) -> tuple[StoredResult, ...]:
+        """Return results in the order of (registration, check) above ``after``, at most ``limit``."""
+        values = {"account": account, "registration": after[0], "check": after[1], "limit": page(limit)}
+        return tuple(_stored_result(row) for row in self._connection.execute(_ALL, values))

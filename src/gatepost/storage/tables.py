@@ -1,0 +1,241 @@
+"""The tables, as values to build statements from. A migration says how they come about; a test holds the two together.
+
+Hot tables have integer keys that begin with the account's number, so that a distributed engine can shard them; public ids
+stand once, in the row that they name. Times are integer ms since 1970, UTC. Numbers are never used a second time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+REVISIONS: Final = ("0001",)
+"""The revisions of the schema that this release knows, oldest first; it runs on the last one alone."""
+
+NAMES: Final = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""How constraints are named where nothing else is said: a migration can change only what has a name."""
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row as the database gives it; each file knows what stands where in the rows that it asks for."""
+
+metadata = MetaData(naming_convention=NAMES)
+
+# SQLite counts a key up by itself only when its type is spelled exactly INTEGER.
+KEY: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _number() -> Column[Any]:
+    return Column("number", KEY, primary_key=True, autoincrement=True)
+
+
+def _account() -> Column[Any]:
+    return Column("account", BigInteger, ForeignKey("accounts.number"), nullable=False)
+
+
+def _words(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _integer(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def _octets(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, LargeBinary, nullable=nullable)
+
+
+def _verdict() -> list[Column[Any]]:
+    """Return the columns of a `Result` and of what it rests on; a fresh set for each table."""
+    return [
+        _words("status"),
+        _words("reasons"),
+        _words("evidence", nullable=True),
+        _integer("check_version"),
+        _octets("certificate", nullable=True),
+        _integer("measured_at"),
+        _integer("judged_at"),
+        _integer("ends_at", nullable=True),
+        _words("expected"),
+        _words("received"),
+    ]
+
+
+def _facts() -> list[Column[Any]]:
+    """Return the columns of `DeviceFacts`."""
+    return [_words(name, nullable=True) for name in ("serial_number", "hostname", "device_uuid")]
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _number(),
+    Column("public_id", Text, nullable=False, unique=True),
+    _integer("created_at"),
+    Column("checks_version", BigInteger, nullable=False, server_default=text("0")),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _number(),
+    _account(),
+    _words("public_id"),
+    _words("kind"),
+    _words("name"),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    _words("scopes"),
+    _integer("created_at"),
+    _integer("expires_at", nullable=True),
+    _integer("uses_left", nullable=True),
+    _words("user_email", nullable=True),
+    _integer("revoked_at", nullable=True),
+    UniqueConstraint("account", "public_id"),
+    Index(None, "account", "kind", "number"),
+    sqlite_autoincrement=True,
+)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    _number(),
+    _account(),
+    _words("public_id"),
+    _words("name", nullable=True),
+    _words("certificates"),
+    Column("ca", Boolean, nullable=False),
+    _integer("uploaded_at"),
+    UniqueConstraint("account", "public_id"),
+    UniqueConstraint("account", "number"),
+    sqlite_autoincrement=True,
+)
+
+checks = Table(
+    "checks",
+    metadata,
+    _number(),
+    _account(),
+    _words("public_id"),
+    _words("type"),
+    _words("name"),
+    _octets("document"),
+    _octets("options"),
+    _integer("version"),
+    _integer("created_at"),
+    _integer("updated_at"),
+    _words("certificate_id", nullable=True),
+    UniqueConstraint("account", "public_id"),
+    UniqueConstraint("account", "number"),
+    ForeignKeyConstraint(["account", "certificate_id"], ["certificates.account", "certificates.public_id"]),
+    Index(None, "account", "certificate_id"),
+    sqlite_autoincrement=True,
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    _number(),
+    _account(),
+    _words("public_id"),
+    _words("name"),
+    *_facts(),
+    _octets("details"),
+    _integer("created_at"),
+    _integer("updated_at"),
+    UniqueConstraint("account", "public_id"),
+    UniqueConstraint("account", "number"),
+    sqlite_autoincrement=True,
+)
+
+registrations = Table(
+    "registrations",
+    metadata,
+    _number(),
+    _account(),
+    _words("public_id"),
+    _integer("device_number"),
+    _octets("public_key"),
+    Column("thumbprint", LargeBinary, nullable=False, unique=True),
+    _words("user_email", nullable=True),
+    _integer("created_at"),
+    _integer("last_seen_at"),
+    _integer("last_sequence"),
+    _octets("last_digest"),
+    _integer("revoked_at", nullable=True),
+    UniqueConstraint("account", "public_id"),
+    UniqueConstraint("account", "number"),
+    ForeignKeyConstraint(["account", "device_number"], ["devices.account", "devices.number"]),
+    Index(None, "account", "device_number"),
+    sqlite_autoincrement=True,
+)
+
+results = Table(
+    "results",
+    metadata,
+    _integer("account"),
+    _integer("registration_number"),
+    _integer("check_number"),
+    *_verdict(),
+    _integer("logged_at"),
+    _integer("repeats"),
+    PrimaryKeyConstraint("account", "registration_number", "check_number"),
+    ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
+    ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
+    Index(None, "account", "check_number"),
+)
+
+# The log's lines outlive what they name, so they hold copies, and no key but the account's.
+posture_log = Table(
+    "posture_log",
+    metadata,
+    _number(),
+    _account(),
+    _words("registration_id"),
+    _words("device_id"),
+    _words("device_name"),
+    _octets("device_details"),
+    *_facts(),
+    _words("user_email", nullable=True),
+    _words("check_id"),
+    _words("check_name"),
+    _words("check_type"),
+    *_verdict(),
+    _octets("nonce"),
+    _octets("signature", nullable=True),
+    _integer("reports"),
+    UniqueConstraint("account", "number"),
+    sqlite_autoincrement=True,
+)
+
+# No foreign key: account 0 stands for the server as a whole.
+secrets = Table(
+    "secrets",
+    metadata,
+    _integer("account"),
+    _words("name"),
+    _octets("wrapped"),
+    _integer("created_at"),
+    PrimaryKeyConstraint("account", "name"),
+)
