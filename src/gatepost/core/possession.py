@@ -24,7 +24,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_private_key,
+)
 
 if TYPE_CHECKING:
     from gatepost.core.certificate import PublicKey
@@ -102,3 +107,12 @@ def _dss(signature: bytes, bits: int) -> bytes:
     if len(signature) != 2 * size:
         raise ValueError("r and s have another length")
     return encode_dss_signature(int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big"))
+
+
+def public_key_of(private_pem: bytes) -> bytes | None:
+    """Return the SubjectPublicKeyInfo of an unencrypted private key in PEM; None for anything else."""
+    try:
+        public = load_pem_private_key(private_pem, password=None).public_key()
+        return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (TypeError, UnsupportedAlgorithm, ValueError):
+        return None
