@@ -26,6 +26,15 @@ _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _EXPECTED: Final = re.compile(r"Expected (.+), got (.+)")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+_NAME: Final = re.compile(r"`([a-z |]+)`")
+_PLAIN: Final = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "object": "an object",
+    "str": "a text",
+}
 _ENUM: Final = re.compile(r"Invalid enum value '?(.*?)'?$", re.DOTALL)
 
 
@@ -84,8 +93,14 @@ def _explained(text: str, pointer: str, place: inspect.Type) -> InputError:
     if found := _ENUM.fullmatch(text):
         return InputError(pointer, f"is {shown(found[1])}", nearest(found[1], _words(place)))
     if found := _EXPECTED.fullmatch(text):
-        return InputError(pointer, f"is {found[2]}".replace("`", ""), f"expected {found[1]}".replace("`", ""))
-    return InputError(pointer, "does not fit", text.replace("`", ""))
+        return InputError(pointer, f"is {_plain(found[2])}", f"expected {_plain(found[1])}")
+    problem = "is too long or too short" if "length" in text else "is not allowed"
+    return InputError(pointer, problem, _plain(text.removeprefix("Expected ")))
+
+
+def _plain(kind: str) -> str:
+    """Turn msgspec's names of kinds into plain ones: `` `str | null` `` into "a text or null"."""
+    return _NAME.sub(lambda found: " or ".join(_PLAIN.get(word, word) for word in found[1].split(" | ")), kind)
 
 
 def _escaped(step: str) -> str:
