@@ -15,7 +15,7 @@ import msgspec
 from gatepost.core import der
 from gatepost.core.certificate import Certificate, examine_authority, parse_certificate, rfc3339
 from gatepost.core.pem import scan_pem
-from gatepost.errors import InputError
+from gatepost.errors import InputError, StorageError
 from gatepost.wire.management.envelope import Instant
 
 MAXIMUM_UPLOAD: Final = 256 * 1024
@@ -93,6 +93,15 @@ def parse_upload(text: str, *, ca: bool) -> tuple[Certificate, ...]:
     for place, certificate in enumerate(parsed, 1):
         _check(certificate, place, ca=ca)
     return parsed
+
+
+def read_first(text: str) -> Certificate:
+    """Read the first certificate of an upload that was taken; raises `StorageError` where it is none any more."""
+    block = next(iter(scan_pem(_unwrap(text))), None)
+    certificate = parse_certificate(block.content or b"") if block else None
+    if not isinstance(certificate, Certificate):
+        raise StorageError("an uploaded certificate cannot be read")
+    return certificate
 
 
 def _unwrap(text: str) -> str:

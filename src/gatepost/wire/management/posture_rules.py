@@ -121,6 +121,11 @@ def write_document(document: RuleDocument) -> bytes:
     return msgspec.json.encode(document)
 
 
+def show_document(rule_id: str, content: bytes) -> RuleDocument:
+    """Give a kept rule back as it was written, with its id."""
+    return {"id": msgspec.Raw(msgspec.json.encode(rule_id)), **msgspec.json.decode(content, type=RuleDocument)}
+
+
 def parse_rule(content: bytes) -> Rule:
     """Read what a rule asks; raises `InputError` with a JSON pointer."""
     body = decode_strictly(content, RuleBody)

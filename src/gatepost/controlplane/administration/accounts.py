@@ -1,0 +1,31 @@
+"""Accounts: made with their secrets and the first administrator's token, or not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gatepost.controlplane.administration.tokens import add_token
+from gatepost.controlplane.keys import make_keys
+from gatepost.wire.management.tokens import TokenBody, TokenKind
+
+if TYPE_CHECKING:
+    from gatepost.controlplane.administration.services import Services
+
+
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """An account just made: its id, and the text of the first administrator's token, shown this once."""
+
+    account_id: str
+    token: str
+
+
+def create_account(services: Services, user_email: str | None = None) -> NewAccount:
+    """Make an account; ``user_email`` is its first administrator's."""
+    wanted = TokenBody(kind=TokenKind.ADMINISTRATOR, name="first administrator", user_email=user_email)
+    with services.storage.writing() as records:
+        account = records.accounts.add(services.random(16).hex(), services.now())
+        make_keys(records, account, services.random, services.now())
+        token = add_token(services, records, account.number, wanted)
+    return NewAccount(account_id=account.public_id, token=token.token)

@@ -1,0 +1,139 @@
+"""What became of reports, for people and scripts to read: the newest results, and the posture log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from gatepost.controlplane.ports import StoredCheck
+from gatepost.core.evaluation import Status
+from gatepost.wire.management.envelope import instant
+from gatepost.wire.management.posture_log import PostureLogLine
+from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultObject
+
+if TYPE_CHECKING:
+    from gatepost.controlplane.administration.services import Services
+    from gatepost.controlplane.ports import PostureLine, Records, Registration, StoredResult
+
+MAXIMUM_PAGE: Final = 1_000
+"""As many results or lines as one page may have."""
+DEFAULT_PAGE: Final = 50
+
+
+class _Subject(msgspec.Struct, frozen=True):
+    """What a result shows of its check, parsed once a page."""
+
+    check: StoredCheck
+    name: str
+    enabled: bool
+
+
+class _Outline(msgspec.Struct, frozen=True):
+    name: str = ""
+    enabled: bool | None = None
+
+
+def list_results(
+    services: Services, account: int, after: tuple[int, int], limit: int
+) -> tuple[tuple[ResultObject, ...], tuple[int, int] | None]:
+    """Return results in the order of (registration, check) above ``after``, and where the next page begins (None: none)."""
+    with services.storage.reading() as records:
+        found = records.results.all(account, after, limit)
+        registrations = _registrations(records, account, found)
+        checks = {check.number: _subject(check) for check in records.checks.all(account)}
+    now = services.now()
+    shown = tuple(
+        _show_result(item, registrations[item.registration], checks[item.check], now)
+        for item in found
+        if item.registration in registrations and item.check in checks
+    )
+    return shown, (found[-1].registration, found[-1].check) if len(found) == limit else None
+
+
+def _registrations(records: Records, account: int, found: tuple[StoredResult, ...]) -> dict[int, Registration]:
+    """Read the registrations of a page, which are in order, in as many pages of their own as that takes."""
+    wanted = {item.registration for item in found}
+    registrations: dict[int, Registration] = {}
+    while missing := wanted - registrations.keys():
+        page = records.devices.all(account, min(missing) - 1, len(wanted))
+        if not page or page[0].number != min(missing):
+            break
+        registrations |= {item.number: item for item in page}
+    return registrations
+
+
+def _subject(check: StoredCheck) -> _Subject:
+    outline = msgspec.json.decode(check.document, type=_Outline)
+    return _Subject(check, outline.name, outline.enabled is not False)
+
+
+def _show_result(stored: StoredResult, registration: Registration, subject: _Subject, now: int) -> ResultObject:
+    result, device = stored.result, registration.device
+    return ResultObject(
+        registration_id=registration.id,
+        user_email=registration.user_email,
+        device=ResultDevice(
+            id=device.id, name=device.name, serial_number=device.facts.serial_number, hostname=device.facts.hostname
+        ),
+        check=ResultCheck(
+            id=subject.check.id, name=subject.name, type=subject.check.type, version=result.check_version
+        ),
+        status=result.status,
+        reasons=result.reasons,
+        evidence=result.evidence,
+        counts=result.counts(now) and registration.revoked_at is None and subject.enabled,
+        certificate_sha256=None if result.certificate is None else result.certificate.hex(),
+        measured_at=instant(result.measured_at),
+        judged_at=instant(result.judged_at),
+        ends_at=None if result.ends_at is None else instant(result.ends_at),
+        expected=_object(stored.expected),
+        received=_object(stored.received),
+    )
+
+
+def read_log(
+    services: Services, account: int, before: int | None, limit: int
+) -> tuple[tuple[PostureLogLine, ...], int | None]:
+    """Return lines of the posture log, newest first, and where the next page begins (None: there is none)."""
+    with services.storage.reading() as records:
+        found = records.posture_log.read(account, before, limit)
+    return tuple(_show_line(line) for line in found), found[-1].number if len(found) == limit else None
+
+
+def _show_line(line: PostureLine) -> PostureLogLine:
+    result = line.entry.result
+    details = _object(line.device_details.decode())
+    return PostureLogLine(
+        client_version=_detail(details, "client_version"),
+        device_id=line.device_id,
+        device_manufacturer=_detail(details, "manufacturer"),
+        device_model=_detail(details, "model"),
+        device_name=line.device_name,
+        device_serial_number=line.facts.serial_number or "",
+        device_type=_detail(details, "device_type"),
+        email=line.user_email or "",
+        os_version=_detail(details, "os_version"),
+        policy_id=line.check_id,
+        posture_check_name=line.check_name,
+        posture_check_type=line.check_type,
+        posture_evaluated_result=result.status is Status.PASS,
+        posture_evidence=result.evidence,
+        posture_expected=_object(line.entry.expected),
+        posture_reasons=result.reasons,
+        posture_received=_object(line.entry.received),
+        posture_status=result.status,
+        registration_id=line.registration_id,
+        timestamp=instant(result.measured_at),
+        user_uid="",
+    )
+
+
+def _detail(details: dict[str, Any], name: str) -> str:
+    value = details.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = msgspec.json.decode(text) if text else {}
+    return value if isinstance(value, dict) else {}

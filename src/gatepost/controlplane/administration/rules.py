@@ -1,0 +1,204 @@
+"""Posture rules: creating, replacing, showing and removing them, each valid as a whole or not stored at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from gatepost.controlplane.administration.remarks import remarks_on
+from gatepost.controlplane.checks import compile_check, parse_options
+from gatepost.controlplane.ports import StoredCheck
+from gatepost.errors import ConflictError, InputError, NotFoundError
+from gatepost.wire.device import MAXIMUM_CHECKS as MAXIMUM_CHECKS_OF_A_DEVICE
+from gatepost.wire.management.effective import EffectiveCheck, describe_effective, describe_unevaluated
+from gatepost.wire.management.envelope import Remark
+from gatepost.wire.management.posture_rules import (
+    Rule,
+    RuleBody,
+    RuleDocument,
+    complete_document,
+    parse_rule,
+    preferred_system,
+    read_document,
+    show_document,
+    write_document,
+)
+from gatepost.wire.management.strict import decode_strictly
+
+if TYPE_CHECKING:
+    from gatepost.controlplane.administration.services import Services
+    from gatepost.controlplane.ports import Records
+    from gatepost.wire.management.check_options import CheckOptions
+
+MAXIMUM_RULES: Final = 500
+"""As many rules as an account may have: the list is not paged."""
+_KIND: Final = "posture rule"
+
+
+class KeptRule(msgspec.Struct, frozen=True):
+    """A rule as it is read back, and what there is to say of it."""
+
+    document: RuleDocument
+    remarks: tuple[Remark, ...]
+
+
+def create_rule(services: Services, account: int, content: bytes) -> KeptRule:
+    """Keep a new rule, given as JSON; raises `InputError`."""
+    document, rule = _read(content)
+    now = services.now()
+    draft = StoredCheck(
+        number=0,
+        id=services.new_id(),
+        account=account,
+        type=rule.type,
+        document=write_document(document),
+        options=b"{}",
+        version=1,
+        created_at=now,
+        updated_at=now,
+        certificate_id=rule.question.certificate_id if rule.question else None,
+    )
+    with services.storage.writing() as records:
+        others = records.checks.all(account)
+        if len(others) >= MAXIMUM_RULES:
+            raise ConflictError("posture rules", f"are {len(others)} already", "remove one first")
+        _check(services, records, draft, rule, others)
+        records.checks.add(draft)
+    return _kept(draft, document, rule, others)
+
+
+def replace_rule(services: Services, account: int, rule_id: str, content: bytes) -> KeptRule:
+    """Put another rule in the place of one; its options stay. Raises `InputError` or `NotFoundError`."""
+    document, rule = _read(content)
+    with services.storage.writing() as records:
+        before = _find(records, account, rule_id)
+        draft = msgspec.structs.replace(
+            before,
+            type=rule.type,
+            document=write_document(document),
+            version=before.version + (_asks_otherwise(before, rule)),
+            updated_at=services.now(),
+            certificate_id=rule.question.certificate_id if rule.question else None,
+        )
+        others = tuple(item for item in records.checks.all(account) if item.id != rule_id)
+        _check(services, records, draft, rule, others)
+        records.checks.replace(draft)
+    return _kept(draft, document, rule, others)
+
+
+def list_rules(services: Services, account: int) -> tuple[RuleDocument, ...]:
+    """Return the account's rules as they were written, oldest first."""
+    with services.storage.reading() as records:
+        stored = records.checks.all(account)
+    return tuple(show_document(check.id, check.document) for check in stored)
+
+
+def find_rule(services: Services, account: int, rule_id: str) -> RuleDocument:
+    """Return one rule as it was written; raises `NotFoundError`."""
+    with services.storage.reading() as records:
+        stored = _find(records, account, rule_id)
+    return show_document(stored.id, stored.document)
+
+
+def remove_rule(services: Services, account: int, rule_id: str) -> None:
+    """Remove a rule with its results; the log keeps its lines. Raises `NotFoundError`."""
+    with services.storage.writing() as records:
+        records.checks.remove(account, _find(records, account, rule_id).number)
+
+
+def find_options(services: Services, account: int, rule_id: str) -> CheckOptions:
+    """Return a rule's options; raises `NotFoundError`."""
+    with services.storage.reading() as records:
+        return parse_options(_find(records, account, rule_id).options)
+
+
+def replace_options(services: Services, account: int, rule_id: str, options: CheckOptions) -> tuple[Remark, ...]:
+    """Put other options in the place of a rule's; raises `InputError` where the rule cannot be asked so."""
+    with services.storage.writing() as records:
+        before = _find(records, account, rule_id)
+        rule = parse_rule(before.document)
+        old = parse_options(before.options)
+        judged = (old.evidence, old.hardware_policies) != (options.evidence, options.hardware_policies)
+        draft = msgspec.structs.replace(
+            before,
+            options=msgspec.json.encode(options),
+            version=before.version + judged,
+            updated_at=services.now(),
+        )
+        if rule.question is not None:
+            _compile(services, records, draft)
+        records.checks.replace(draft)
+    return remarks_on(rule, (), options, ())
+
+
+def find_effective(services: Services, account: int, rule_id: str) -> EffectiveCheck:
+    """Return a rule with every default filled in; raises `NotFoundError`."""
+    with services.storage.reading() as records:
+        stored = _find(records, account, rule_id)
+        upload = records.certificates.find(account, stored.certificate_id) if stored.certificate_id else None
+    rule, options = parse_rule(stored.document), parse_options(stored.options)
+    if upload is None:
+        return describe_unevaluated(stored.id, stored.version, rule, options)
+    check = compile_check(stored, upload, results_expire=services.results_expire)
+    return describe_effective(check, rule, options)
+
+
+def _read(content: bytes) -> tuple[RuleDocument, Rule]:
+    body = decode_strictly(content, RuleBody)
+    document = complete_document(read_document(content), body)
+    return document, parse_rule(write_document(document))
+
+
+def _find(records: Records, account: int, rule_id: str) -> StoredCheck:
+    stored = records.checks.find(account, rule_id)
+    if stored is None:
+        raise NotFoundError(_KIND, rule_id)
+    return stored
+
+
+def _asks_otherwise(before: StoredCheck, rule: Rule) -> bool:
+    """Tell whether a rule asks something else than before; its name is no part of the question."""
+    return msgspec.structs.replace(parse_rule(before.document), name=rule.name) != rule
+
+
+def _check(
+    services: Services, records: Records, draft: StoredCheck, rule: Rule, others: tuple[StoredCheck, ...]
+) -> None:
+    """Refuse a rule that is evaluated and could not be."""
+    if rule.question is None:
+        return
+    try:
+        _compile(services, records, draft)
+    except InputError as error:
+        if error.field != "/evidence":
+            raise
+        cure = f"{error.allowed}; change the option evidence of the check first"
+        raise InputError("/input/operating_system", f"does not go with its options: {error.problem}", cure) from None
+    system = preferred_system(rule.question)
+    if rule.enabled and sum(_concerns(item, system) for item in others) >= MAXIMUM_CHECKS_OF_A_DEVICE:
+        problem = f"for {system} are {MAXIMUM_CHECKS_OF_A_DEVICE} already, as many as one device answers"
+        raise ConflictError("posture rules", problem, "remove or disable one first")
+
+
+def _concerns(stored: StoredCheck, system: str) -> bool:
+    rule = parse_rule(stored.document)
+    return rule.enabled and rule.question is not None and preferred_system(rule.question) == system
+
+
+def _compile(services: Services, records: Records, draft: StoredCheck) -> None:
+    field = "/input/certificate_id"
+    upload = records.certificates.find(draft.account, draft.certificate_id or "")
+    if upload is None:
+        problem = f"names no uploaded certificate of this account: {draft.certificate_id}"
+        raise InputError(field, problem, "the id of an upload under /mtls_certificates")
+    if not upload.ca:
+        raise InputError(field, "names a certificate that was uploaded with ca: false", "upload it with ca: true")
+    compile_check(draft, upload, results_expire=services.results_expire)
+
+
+def _kept(draft: StoredCheck, document: RuleDocument, rule: Rule, others: tuple[StoredCheck, ...]) -> KeptRule:
+    options = parse_options(draft.options)
+    names = tuple(parse_rule(item.document).name for item in others)
+    remarks = remarks_on(rule, tuple(document), options, names)
+    return KeptRule(show_document(draft.id, draft.document), remarks)

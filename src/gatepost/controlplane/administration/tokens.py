@@ -1,0 +1,133 @@
+"""Tokens: making, listing and revoking them, and telling whose a presented one is.
+
+A token's text is a prefix and 32 random bytes; the database has its SHA-256 alone, and a presented one is looked up by it,
+so that nothing is compared character by character.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from gatepost.controlplane.ports import Account, Token
+from gatepost.errors import CredentialError, ForbiddenError, NotFoundError
+from gatepost.wire.management.durations import parse_duration
+from gatepost.wire.management.envelope import instant
+from gatepost.wire.management.tokens import DEFAULT_ENROLLMENT_LIFE, NewToken, TokenBody, TokenKind, TokenObject
+
+if TYPE_CHECKING:
+    from gatepost.controlplane.administration.services import Services
+    from gatepost.controlplane.ports import Records
+
+_FORM: Final = re.compile(r"[0-9A-Za-z_-]{40,80}", re.ASCII)
+_SCOPE: Final = "the management API of this account"
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """What a request presented: the token's text, and the e-mail that came beside it (None: a bearer token)."""
+
+    text: str
+    email: str | None = None
+
+
+def create_token(services: Services, account: int, wanted: TokenBody) -> NewToken:
+    """Make a token; its text is in the answer, and nowhere else."""
+    with services.storage.writing() as records:
+        return add_token(services, records, account, wanted)
+
+
+def add_token(services: Services, records: Records, account: int, wanted: TokenBody) -> NewToken:
+    """Make a token within a transaction that has begun."""
+    text = wanted.kind.prefix + base64.urlsafe_b64encode(services.random(32)).rstrip(b"=").decode()
+    now = services.now()
+    life = _life(wanted)
+    token = Token(
+        id=services.new_id(),
+        account=account,
+        kind=wanted.kind,
+        name=wanted.name,
+        digest=_digest(text),
+        created_at=now,
+        expires_at=None if life is None else now + life * 1000,
+        uses_left=wanted.uses,
+        user_email=wanted.user_email,
+    )
+    records.tokens.add(token)
+    return NewToken(**msgspec.structs.asdict(show_token(token)), token=text)
+
+
+def _life(wanted: TokenBody) -> int | None:
+    if wanted.expires_in:
+        return parse_duration(wanted.expires_in, "/expires_in")
+    given = wanted.expires_in is None
+    return None if given or wanted.kind is TokenKind.ADMINISTRATOR else DEFAULT_ENROLLMENT_LIFE
+
+
+def list_tokens(services: Services, account: int, kind: TokenKind | None) -> tuple[TokenObject, ...]:
+    """Return the account's tokens of one kind, or all, oldest first."""
+    kinds = tuple(TokenKind) if kind is None else (kind,)
+    with services.storage.reading() as records:
+        found = [token for each in kinds for token in records.tokens.all(account, each)]
+    return tuple(show_token(token) for token in sorted(found, key=lambda token: (token.created_at, token.id)))
+
+
+def revoke_token(services: Services, account: int, token_id: str) -> None:
+    """Revoke a token; raises `NotFoundError`."""
+    with services.storage.writing() as records:
+        if not records.tokens.revoke(account, token_id, services.now()):
+            raise NotFoundError("token", token_id)
+
+
+def show_token(token: Token) -> TokenObject:
+    """Show a token, without anything that its text could be found from."""
+    return TokenObject(
+        id=token.id,
+        kind=TokenKind(token.kind),
+        name=token.name,
+        created_at=instant(token.created_at),
+        expires_at=_maybe(token.expires_at),
+        uses_left=token.uses_left,
+        user_email=token.user_email,
+        revoked_at=_maybe(token.revoked_at),
+    )
+
+
+def authenticate(services: Services, credential: Credential, account_id: str) -> Account:
+    """Return the account that an administrator's credential opens.
+
+    Raises `CredentialError` when the token does not count, `ForbiddenError` when it is of another kind or account:
+    an account that does not exist and one that is somebody else's are not told apart.
+    """
+    if not _FORM.fullmatch(credential.text):
+        raise CredentialError("the token has not the form of one")
+    with services.storage.reading() as records:
+        token = records.tokens.find(_digest(credential.text))
+        account = records.accounts.find(account_id.lower())
+    if token is None or not _owns(token, credential.email):
+        raise CredentialError("the token is not known here")
+    if token.revoked_at is not None:
+        raise CredentialError("the token was revoked")
+    if token.expires_at is not None and token.expires_at <= services.now():
+        raise CredentialError("the token has expired")
+    if token.kind != TokenKind.ADMINISTRATOR or account is None or account.number != token.account:
+        raise ForbiddenError(_SCOPE)
+    return account
+
+
+def _owns(token: Token, email: str | None) -> bool:
+    """Tell whether the e-mail beside the key is its owner's; a token without an owner goes with any."""
+    if email is None or token.user_email is None:
+        return True
+    return email.strip().lower() == token.user_email.lower()
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _maybe(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else instant(milliseconds)

@@ -1,0 +1,61 @@
+"""Credentials: ``/accounts/{a}/gatepost/tokens``. The secret itself is in one answer only, the one that makes it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from gatepost.errors import InputError
+from gatepost.wire.management.envelope import Instant
+
+DEFAULT_ENROLLMENT_LIFE = 7 * 24 * 3_600
+"""Seconds that an enrolment token lives where nothing is said; an administrator's has no end of its own."""
+
+
+class TokenKind(StrEnum):
+    """What a token is for."""
+
+    ADMINISTRATOR = "administrator"
+    ENROLLMENT = "enrollment"
+
+    @property
+    def prefix(self) -> str:
+        """What its text begins with, so that scanners for leaked secrets find it."""
+        return "gpa_" if self is TokenKind.ADMINISTRATOR else "gpe_"
+
+
+class TokenBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A token that is asked for. ``uses`` counts enrolments; None is any number."""
+
+    kind: TokenKind
+    name: Annotated[str, msgspec.Meta(max_length=1_000, pattern=r"^[^\x00]*$")] = ""
+    expires_in: Annotated[str, msgspec.Meta(max_length=32, description="such as 24h; null for no end")] | None = ""
+    uses: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    user_email: Annotated[str, msgspec.Meta(max_length=320, pattern=r"^[^\x00\s]+@[^\x00\s]+$")] | None = None
+    """Whose it is: the e-mail that goes with the key, and for enrolment the user of the devices."""
+
+    def __post_init__(self) -> None:
+        """Refuse to count what is not used up; raises `InputError`."""
+        if self.uses is not None and self.kind is not TokenKind.ENROLLMENT:
+            raise InputError("/uses", f"does not go with the kind {self.kind}", "only enrolment tokens are counted")
+
+
+class TokenObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A token as it is shown. ``uses_left`` null: any number; ``expires_at`` null: no end of its own."""
+
+    id: str
+    kind: TokenKind
+    name: str
+    created_at: Instant
+    expires_at: Instant | None
+    uses_left: int | None
+    user_email: str | None
+    revoked_at: Instant | None
+
+
+class NewToken(TokenObject, frozen=True, kw_only=True):
+    """A token just made: ``token`` is its text, shown this once."""
+
+    token: str
