@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,8 +16,9 @@ from gatepost.storage.tables import accounts, checks
 from gatepost.storage.translation import is_missing_reference
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, CursorResult
-    from sqlalchemy.sql.dml import ReturningInsert, Update
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
 
     from gatepost.storage.tables import AnyRow
 
@@ -94,9 +96,10 @@ class SqlChecks:
     def add(self, check: StoredCheck) -> StoredCheck:
         """Store it and return it with its number; raises NotFoundError when it names an upload that is not there."""
         refuse_more(self._connection, checks, "posture rule", MAXIMUM_CHECKS, account=check.account)
-        row = self._write(_ADD, check, _values(check)).one()
+        with self._refusing_an_unknown_upload(check):
+            number = self._connection.scalars(_ADD, _values(check)).one()
         raise_version(self._connection, check.account)
-        return msgspec.structs.replace(check, number=row[0])
+        return msgspec.structs.replace(check, number=number)
 
     def find(self, account: int, check_id: str) -> StoredCheck | None:
         """Return one."""
@@ -111,8 +114,10 @@ class SqlChecks:
         """Write document, options, version, type, certificate_id and updated_at anew; raises NotFoundError as `add`."""
         values = _values(check)
         changed = {name: values[name] for name in _CHANGED}
-        written = self._write(_REPLACE, check, {**changed, "in_account": check.account, "with_number": check.number})
-        if written.rowcount != 1:
+        changed |= {"in_account": check.account, "with_number": check.number}
+        with self._refusing_an_unknown_upload(check):
+            written = self._connection.execute(_REPLACE, changed).rowcount
+        if written != 1:
             raise NotFoundError("posture rule", check.id)
         raise_version(self._connection, check.account)
 
@@ -129,12 +134,11 @@ class SqlChecks:
         """Raise that number."""
         raise_version(self._connection, account)
 
-    def _write(
-        self, statement: ReturningInsert[Any] | Update, check: StoredCheck, values: dict[str, Any]
-    ) -> CursorResult[Any]:
+    @contextmanager
+    def _refusing_an_unknown_upload(self, check: StoredCheck) -> Iterator[None]:
         try:
             with self._connection.begin_nested():
-                return self._connection.execute(statement, values)
+                yield
         except IntegrityError as error:
             if is_missing_reference(error):
                 raise NotFoundError("certificate", check.certificate_id or "") from error

@@ -63,7 +63,7 @@ _REGISTER = insert(registrations).returning(registrations.c.number)
 _THIS = (registrations.c.account == bindparam("in_account"), registrations.c.number == bindparam("with_number"))
 _ADVANCE = (
     update(registrations)
-    .where(*_THIS, registrations.c.last_sequence < bindparam("sequence"))
+    .where(*_THIS, registrations.c.last_sequence < bindparam("sequence"), registrations.c.revoked_at.is_(None))
     .values(last_sequence=bindparam("sequence"), last_digest=bindparam("digest"), last_seen_at=bindparam("now"))
 )
 _REVOKE = (
@@ -154,7 +154,7 @@ class SqlDevices:
         return tuple(_registration(row) for row in rows)
 
     def advance(self, account: int, registration: int, sequence: int, digest: bytes, now: int) -> bool:
-        """Take a report's sequence; False when it is not newer than the last one taken."""
+        """Take a report's sequence; False when it is not newer than the last one taken, or the registration was revoked."""
         values = {
             "in_account": account,
             "with_number": registration,

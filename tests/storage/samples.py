@@ -1,0 +1,166 @@
+"""Records to store: complete ones, different in every field, so that two columns that change places are seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+
+from gatepost.controlplane.ports import (
+    Account,
+    Device,
+    Registration,
+    StoredCheck,
+    StoredResult,
+    Token,
+    UploadedCertificate,
+)
+from gatepost.core.check import Evidence
+from gatepost.core.device import DeviceFacts
+from gatepost.core.evaluation import Status
+from gatepost.core.log import PostureEntry
+from gatepost.core.reason import Reason
+from gatepost.core.result import Result
+
+if TYPE_CHECKING:
+    from gatepost.controlplane.ports import Records
+
+MASTER_KEY = bytes(range(32))
+NOW = 1_795_000_000_000
+
+
+def public_id(number: int) -> str:
+    """Return a UUID's text."""
+    return str(UUID(int=number, version=4))
+
+
+def token(account: int, number: int = 1, **changes: object) -> Token:
+    """Return an enrolment token with every field filled."""
+    filled = Token(
+        id=public_id(100 + number),
+        account=account,
+        kind="enrollment",
+        name=f"token {number}",
+        digest=bytes([number]) * 32,
+        scopes=("devices:write", "with space"),
+        created_at=NOW + 1,
+        expires_at=NOW + 2,
+        uses_left=3,
+        user_email="user@example.com",
+    )
+    return msgspec.structs.replace(filled, **changes)
+
+
+def certificate(account: int, number: int = 1, **changes: object) -> UploadedCertificate:
+    """Return an upload with every field filled."""
+    filled = UploadedCertificate(
+        id=public_id(200 + number),
+        account=account,
+        name=f"CA {number}",
+        certificates="-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
+        ca=True,
+        uploaded_at=NOW + 3,
+    )
+    return msgspec.structs.replace(filled, **changes)
+
+
+def check(account: int, number: int = 1, **changes: object) -> StoredCheck:
+    """Return a check with every field filled but the upload's name."""
+    filled = StoredCheck(
+        number=0,
+        id=public_id(300 + number),
+        account=account,
+        type="client_certificate_v2",
+        document=b'{"name": "Check %d", "type": "client_certificate_v2"}' % number,
+        options=b'{"shared": "deny"}',
+        version=4,
+        created_at=NOW + 4,
+        updated_at=NOW + 5,
+    )
+    return msgspec.structs.replace(filled, **changes)
+
+
+def device(account: int, number: int = 1, **changes: object) -> Device:
+    """Return a device with every field filled."""
+    filled = Device(
+        number=0,
+        id=public_id(400 + number),
+        account=account,
+        name=f"laptop-{number}",
+        facts=DeviceFacts(serial_number=f"SN{number}", hostname=f"host-{number}", device_uuid=public_id(450 + number)),
+        details=b'{"device_type": "linux"}',
+        created_at=NOW + 6,
+        updated_at=NOW + 7,
+    )
+    return msgspec.structs.replace(filled, **changes)
+
+
+def registration(of: Device, number: int = 1, **changes: object) -> Registration:
+    """Return a registration of a stored device with every field filled."""
+    filled = Registration(
+        number=0,
+        id=public_id(500 + number),
+        account=of.account,
+        device=of,
+        public_key=b"\x04" + bytes([number]) * 64,
+        thumbprint=number.to_bytes(32, "big"),
+        user_email="user@example.com",
+        created_at=NOW + 8,
+        last_seen_at=NOW + 9,
+        last_sequence=10,
+        last_digest=b"\x0b" * 32,
+    )
+    return msgspec.structs.replace(filled, **changes)
+
+
+def result(**changes: object) -> Result:
+    """Return a result with every field filled."""
+    filled = Result(
+        status=Status.FAIL,
+        reasons=(Reason.CERTIFICATE_EXPIRED, Reason.COMMON_NAME_MISMATCH),
+        evidence=Evidence.POSSESSION,
+        check_version=11,
+        certificate=b"\x0c" * 32,
+        measured_at=NOW + 12,
+        judged_at=NOW + 13,
+        ends_at=NOW + 14,
+    )
+    return msgspec.structs.replace(filled, **changes)
+
+
+def stored_result(of: Registration, against: StoredCheck, **changes: object) -> StoredResult:
+    """Return a stored result with every field filled."""
+    filled = StoredResult(
+        registration=of.number,
+        check=against.number,
+        result=result(),
+        expected='{"cn": "expected"}',
+        received='{"cn": "received"}',
+        logged_at=NOW + 15,
+        repeats=16,
+    )
+    return msgspec.structs.replace(filled, **changes)
+
+
+def entry(**changes: object) -> PostureEntry:
+    """Return a line's content with every field filled."""
+    filled = PostureEntry(
+        result=result(),
+        expected='{"cn": "asked"}',
+        received='{"cn": "had"}',
+        nonce=b"\x11" * 40,
+        signature=b"\x12" * 64,
+        reports=17,
+    )
+    return msgspec.structs.replace(filled, **changes)
+
+
+def store_account(records: Records, number: int = 1) -> Account:
+    """Store an account."""
+    return records.accounts.add(f"{number:032x}", NOW)
+
+
+def store_registration(records: Records, account: int, number: int = 1) -> Registration:
+    """Store a device and its registration."""
+    return records.devices.register(registration(records.devices.add(device(account, number)), number))
