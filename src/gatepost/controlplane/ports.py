@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """An organisation. ``public_id`` is 32 hex digits, ``number`` its key in every hot table."""
 
@@ -169,7 +168,7 @@ class Tokens(Protocol):
         ...
 
     def spend(self, token: Token) -> bool:
-        """Take one use from a counted token, in the database itself; False when none is left."""
+        """Take one use from a counted token, in the database itself; False when none is left, or it was revoked."""
         ...
 
     def revoke(self, account: int, token_id: str, now: int) -> bool:
@@ -193,7 +192,7 @@ class Certificates(Protocol):
         ...
 
     def remove(self, account: int, certificate_id: str) -> None:
-        """Forget one."""
+        """Forget one. Raises ConflictError while a check names it."""
         ...
 
 
@@ -201,7 +200,10 @@ class Checks(Protocol):
     """Posture rules."""
 
     def add(self, check: StoredCheck) -> StoredCheck:
-        """Store it and return it with its number (the given number is ignored)."""
+        """Store it and return it with its number (the given number is ignored).
+
+        Raises NotFoundError when it names an upload that the account does not have.
+        """
         ...
 
     def find(self, account: int, check_id: str) -> StoredCheck | None:
@@ -213,7 +215,10 @@ class Checks(Protocol):
         ...
 
     def replace(self, check: StoredCheck) -> None:
-        """Write document, options, version, type, certificate_id and updated_at anew."""
+        """Write document, options, version, type, certificate_id and updated_at anew.
+
+        Raises NotFoundError when there is no such check, or no such upload.
+        """
         ...
 
     def remove(self, account: int, number: int) -> None:
@@ -257,7 +262,10 @@ class Devices(Protocol):
         ...
 
     def advance(self, account: int, registration: int, sequence: int, digest: bytes, now: int) -> bool:
-        """Take a report's sequence (``UPDATE … WHERE last_sequence < :sequence``); False when it is not newer."""
+        """Take a report's sequence (``UPDATE … WHERE last_sequence < :sequence``).
+
+        False when it is not newer, or when the registration was revoked.
+        """
         ...
 
     def revoke(self, account: int, registration: int, now: int) -> None:
@@ -273,7 +281,10 @@ class Results(Protocol):
         ...
 
     def put(self, account: int, result: StoredResult) -> None:
-        """Write the newest result of its pair."""
+        """Write the newest result of its pair.
+
+        Raises NotFoundError when registration or check is not there (an administrator may just have removed the check).
+        """
         ...
 
     def all(self, account: int, after: tuple[int, int], limit: int) -> tuple[StoredResult, ...]:
@@ -285,7 +296,10 @@ class PostureLog(Protocol):
     """The posture log: lines are only ever added."""
 
     def append(self, account: int, registration: int, check: int, entry: PostureEntry) -> None:
-        """Write one line; device and check are copied as they are now, so that the line outlives them."""
+        """Write one line; device and check are copied as they are now, so that the line outlives them.
+
+        Raises NotFoundError when either is not there: a line is never lost in silence.
+        """
         ...
 
     def read(self, account: int, before: int | None, limit: int) -> tuple[PostureLine, ...]:
