@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from gatepost.cli.pki import group
+from gatepost.cli.pki import pki as group
 from gatepost.errors import ConflictError, GatepostError, InputError, StateError
 from tests.pki.peers import new_nss_database, run, text, verify
 

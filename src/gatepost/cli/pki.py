@@ -127,11 +127,11 @@ Examples:
 
 
 @click.group(name="pki", epilog=_EXAMPLES)
-def group() -> None:
+def pki() -> None:
     """Make a certificate authority, and issue and revoke client certificates with it."""
 
 
-@group.command()
+@pki.command()
 @click.option("--ca", type=_folder, required=True, metavar="DIR", help="The folder to make; new or empty.")
 @click.option("--cn", required=True, metavar="TEXT", help="Its common name.")
 @click.option("--o", "organization", metavar="TEXT", help="Its organisation.")
@@ -164,7 +164,7 @@ def root(**given: Unpack[_RootOptions]) -> None:
     _show(made, given["form"])
 
 
-@group.command()
+@pki.command()
 @_authority
 @click.option("--cn", metavar="TEXT", help="The common name; may hold ${VARIABLE} of --fact.")
 @click.option("--fact", multiple=True, metavar="VARIABLE=VALUE", help=f"For ${{VARIABLE}}: {', '.join(VARIABLES)}.")
@@ -201,7 +201,7 @@ def issue(**given: Unpack[_IssueOptions]) -> None:
     _show(made, given["form"])
 
 
-@group.command()
+@pki.command()
 @_authority
 @click.option("--serial", metavar="HEX", help="The certificate's serial number.")
 @click.option("--certificate", type=_file, metavar="FILE", help="Or the certificate itself, PEM.")
@@ -227,7 +227,7 @@ def revoke(ca: Path, serial: str | None, certificate: Path | None, reason: str, 
     _show(revocation, form)
 
 
-@group.command()
+@pki.command()
 @_authority
 @click.option(
     "--days",

@@ -23,7 +23,7 @@ from gatepost.core.possession import MAXIMUM_NONCE_AGE, issue_nonce, nonce_is_fr
 from gatepost.core.reason import Reason
 from gatepost.core.report import Binding, Claim, appraise
 from gatepost.core.result import Result, conclude
-from gatepost.errors import CredentialError, InputError, ReportRefusedError
+from gatepost.errors import InputError, ReportRefusedError
 from gatepost.wire import jws
 from gatepost.wire.device import (
     Checks,
@@ -98,8 +98,16 @@ def device_type(registration: Registration) -> str:
 class Posture:
     """Judges what devices send. Keeps compiled checks for each account while their version stands."""
 
-    def __init__(self, storage: Storage, now: Callable[[], int], public_urls: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        now: Callable[[], int],
+        public_urls: tuple[str, ...],
+        *,
+        results_expire: bool = True,
+    ) -> None:
         self._storage = storage
+        self._results_expire = results_expire
         self._now = now
         self._public_urls = public_urls
         self._views: dict[int, AccountView] = {}
@@ -116,7 +124,7 @@ class Posture:
         return Synced(nonce=self.nonce(view, registration), checks_version=view.version, checks=checks)
 
     def judge(self, records: Records, document: bytes) -> Judged:
-        """Judge a report; raises `InputError`, `CredentialError` or `ReportRefusedError`. Writes nothing."""
+        """Judge a report; raises `InputError` or `ReportRefusedError`. Writes nothing."""
         signed = jws.split(jws.Kind.REPORT, document)
         registration = self._identify(records, signed)
         view = self.view(records, registration.account)
@@ -144,7 +152,7 @@ class Posture:
         version = records.checks.version(account)
         known = self._views.get(account)
         if known is None or known.version != version:
-            known = _compile(records, account, version)
+            known = _compile(records, account, version, results_expire=self._results_expire)
             self._views[account] = known
         return known
 
@@ -160,9 +168,9 @@ class Posture:
     def _identify(self, records: Records, signed: jws.Signed) -> Registration:
         registration = records.devices.by_thumbprint(signed.thumbprint)
         if registration is None:
-            raise CredentialError("the device is not enrolled here")
+            raise ReportRefusedError(Reason.DEVICE_NOT_ENROLLED, "this device is not enrolled here")
         if not jws.verify(signed, registration.public_key):
-            raise CredentialError("the signature is not the enrolled device's")
+            raise ReportRefusedError(Reason.DEVICE_NOT_ENROLLED, "the signature is not the enrolled device's")
         if registration.revoked_at is not None:
             raise ReportRefusedError(Reason.DEVICE_REVOKED, "an administrator revoked this device")
         return registration
@@ -211,9 +219,9 @@ def _signature_of_nearest(claim: Claim, result: Result) -> bytes | None:
     return next((signature for item, signature in pairs if item.certificate.sha256 == result.certificate), None)
 
 
-def _compile(records: Records, number: int, version: int) -> AccountView:
+def _compile(records: Records, number: int, version: int, *, results_expire: bool) -> AccountView:
     public_id = next(item.public_id for item in records.accounts.all() if item.number == number)
-    compiled = [_compile_one(records, number, item) for item in records.checks.all(number)]
+    compiled = [_compile_one(records, item, results_expire=results_expire) for item in records.checks.all(number)]
     return AccountView(
         number=number,
         public_id=public_id,
@@ -223,13 +231,13 @@ def _compile(records: Records, number: int, version: int) -> AccountView:
     )
 
 
-def _compile_one(records: Records, account: int, stored: StoredCheck) -> LiveCheck | None:
+def _compile_one(records: Records, stored: StoredCheck, *, results_expire: bool) -> LiveCheck | None:
     """Compile one check; None for types that are stored and not evaluated, and for what no longer compiles."""
-    upload = records.certificates.find(account, stored.certificate_id) if stored.certificate_id else None
+    upload = records.certificates.find(stored.account, stored.certificate_id) if stored.certificate_id else None
     if upload is None:
         return None
     try:
-        check = compile_check(stored, upload)
+        check = compile_check(stored, upload, results_expire=results_expire)
     except InputError:
         return None
     document: dict[str, object] = msgspec.json.decode(stored.document)

@@ -41,6 +41,8 @@ PREFIX: Final = "/device/"
 _BODY_DEADLINE: Final = 10.0
 """Seconds in which a body must have come: longer than any honest network needs for 64 KiB."""
 _Headers = tuple[tuple[bytes, bytes], ...]
+_REFUSED: Final = {Reason.DEVICE_NOT_ENROLLED.value: 401, Reason.DEVICE_REVOKED.value: 403}
+"""The status of a refused report by its reason; every other one is a conflict, 409."""
 _BEARER: Final = b"Bearer "
 _log = structlog.get_logger("gatepost.device")
 
@@ -141,9 +143,9 @@ def _words(error: GatepostError) -> tuple[int, str, str]:
     words: tuple[int, str, str]
     match error:
         case ReportRefusedError():
-            words = (403 if error.reason == Reason.DEVICE_REVOKED else 409, error.reason, error.detail)
+            words = (_REFUSED.get(error.reason, 409), error.reason, error.detail)
         case CredentialError():
-            words = (401, Reason.DEVICE_NOT_ENROLLED, error.problem)
+            words = (401, "credential-refused", error.problem)
         case TooLargeError():
             words = (413, "too-large", f"{error.what} is larger than {error.limit} bytes")
         case ConflictError():

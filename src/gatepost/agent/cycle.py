@@ -1,0 +1,217 @@
+"""One cycle of the agent: ask for a nonce and checks, read, evaluate, sign, report.
+
+The checks come signed by the account's key, which was pinned at enrolment; their version never goes back, and a server that
+cannot sign them is not believed. The sequence is durable before a report leaves, so that no two reports share one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from gatepost import __version__
+from gatepost.agent.gather import Gathered, gather
+from gatepost.client.identity import DeviceKey, EnrolledAs, Progress, StateFolder
+from gatepost.core.check import Check
+from gatepost.core.possession import build_statement
+from gatepost.core.reason import Reason
+from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError
+from gatepost.wire import jws
+from gatepost.wire.device import (
+    MAXIMUM_REPORT,
+    Acknowledgement,
+    CheckAnswer,
+    Checks,
+    Enrollment,
+    Facts,
+    Report,
+    Sync,
+    answer_from_core,
+    check_to_core,
+    decode,
+    instant,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatepost.agent.host import Host
+    from gatepost.client.transport import Server
+    from gatepost.core.certificate import Certificate
+    from gatepost.stores.interface import Store
+
+_MAXIMUM_PAYLOAD: Final = MAXIMUM_REPORT * 3 // 4 - 1024
+"""What fits into a report once it is base64 and has a header and a signature."""
+
+
+class NamedCheck(msgspec.Struct, frozen=True):
+    """A check of the server's, with its name."""
+
+    check: Check
+    name: str
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What this device found for one check."""
+
+    named: NamedCheck
+    gathered: Gathered
+
+
+class Cycle(msgspec.Struct, frozen=True, kw_only=True):
+    """What one cycle came to: the device's own answers, and the server's acknowledgement with its verdicts."""
+
+    answers: tuple[Answered, ...]
+    acknowledgement: Acknowledgement
+
+
+class Agent:
+    """The agent of one enrolment. ``find_stores`` gives the stores in which a check looks; ``now`` is in ms."""
+
+    def __init__(
+        self,
+        state: StateFolder,
+        server: Server,
+        find_stores: Callable[[Check], tuple[Store, ...]],
+        read_host: Callable[[], Host],
+        now: Callable[[], int],
+    ) -> None:
+        state.check()
+        self._state = state
+        self._server = server
+        self._find_stores = find_stores
+        self._read_host = read_host
+        self._now = now
+        self._key = state.load_key()
+        self._enrolled = state.load_registration()
+        self._progress = state.load_progress()
+
+    def run_once(self) -> Cycle:
+        """Do one cycle; raises `TransportError`, `ServerRefusedError`, `ReportRefusedError` or `StateError`."""
+        nonce, named = self._synchronise()
+        cycle = self._report(nonce, named)
+        if cycle.acknowledgement.checks_version != self._progress.checks_version:
+            # The checks changed between the two requests: what was reported answers the older ones.
+            nonce, named = self._synchronise()
+            cycle = self._report(nonce, named)
+        return cycle
+
+    def _synchronise(self) -> tuple[bytes, tuple[NamedCheck, ...]]:
+        request = Sync(aud=self._enrolled.audience, checks_version=self._progress.checks_version)
+        synced = self._server.synchronise(self._key.sign(jws.Kind.SYNC, request))
+        if synced.checks:
+            payload = self._verify(synced.checks.encode())
+            version = decode(payload, Checks).version
+            if version < self._progress.checks_version:
+                detail = f"version {version} after {self._progress.checks_version}"
+                raise ServerRefusedError(200, 0, f"the server's checks went backwards: {detail}")
+            self._save(msgspec.structs.replace(self._progress, checks_version=version, checks=payload))
+        return synced.nonce, self._checks()
+
+    def _verify(self, document: bytes) -> bytes:
+        """Return the payload of signed checks; only the account's pinned key may have signed them."""
+        point = jws.from_jwk(self._enrolled.account_key, "account_key")
+        signed = jws.split(jws.Kind.CHECKS, document)
+        if signed.thumbprint != jws.thumbprint(point) or not jws.verify(signed, point):
+            raise ServerRefusedError(200, 0, "the server's checks are not signed by this account's key")
+        if decode(signed.payload, Checks).account_id != self._enrolled.account_id:
+            raise ServerRefusedError(200, 0, "the server's checks are another account's")
+        return signed.payload
+
+    def _checks(self) -> tuple[NamedCheck, ...]:
+        if not self._progress.checks:
+            return ()
+        return tuple(
+            NamedCheck(check_to_core(item), item.name) for item in decode(self._progress.checks, Checks).checks
+        )
+
+    def _report(self, nonce: bytes, named: tuple[NamedCheck, ...]) -> Cycle:
+        try:
+            return self._send(nonce, named)
+        except ReportRefusedError as refused:
+            if refused.reason != Reason.NONCE_EXPIRED or not refused.nonce:
+                raise
+            return self._send(refused.nonce, named)
+
+    def _send(self, nonce: bytes, named: tuple[NamedCheck, ...]) -> Cycle:
+        host = self._read_host()
+        answers = tuple(Answered(item, self._gather(item.check, host, nonce)) for item in named)
+        self._save(msgspec.structs.replace(self._progress, sequence=self._progress.sequence + 1))
+        report = compose_report(self._enrolled.audience, self._progress.sequence, nonce, facts_of(host), answers)
+        document = self._key.sign(jws.Kind.REPORT, report)
+        self._state.save("last-report.json", msgspec.json.encode(report))
+        return Cycle(answers=answers, acknowledgement=self._server.report(document))
+
+    def _gather(self, check: Check, host: Host, nonce: bytes) -> Gathered:
+        def statement(certificate: Certificate) -> bytes:
+            return build_statement(self._enrolled.audience, self._key.thumbprint, nonce, certificate.sha256)
+
+        return gather(check, host.facts, self._find_stores(check), instant(self._now()), statement)
+
+    def _save(self, progress: Progress) -> None:
+        self._state.save_progress(progress)
+        self._progress = progress
+
+
+def compose_report(audience: str, sequence: int, nonce: bytes, facts: Facts, answers: tuple[Answered, ...]) -> Report:
+    """Put a report together that fits its bound: where it would not, the farthest candidates of each check stay out."""
+    for limit in (16, 8, 4, 2, 1, 0):
+        written = tuple(_write(item, limit) for item in answers)
+        certificates = {
+            judged.candidate.certificate.fingerprint: judged.candidate.certificate.der
+            for item in answers
+            for judged in item.gathered.evaluation.certificates[:limit]
+        }
+        report = Report(
+            aud=audience, sequence=sequence, nonce=nonce, facts=facts, certificates=certificates, checks=written
+        )
+        if len(msgspec.json.encode(report)) <= _MAXIMUM_PAYLOAD:
+            return report
+    raise InputError("report", f"is larger than {MAXIMUM_REPORT} bytes without any certificate")
+
+
+def _write(answered: Answered, limit: int) -> CheckAnswer:
+    gathered = answered.gathered
+    kept = msgspec.structs.replace(gathered.evaluation, certificates=gathered.evaluation.certificates[:limit])
+    return answer_from_core(answered.named.check, kept, gathered.signatures, too_many=gathered.too_many)
+
+
+def facts_of(host: Host) -> Facts:
+    """Write what the host says of itself for the wire."""
+    return Facts(
+        serial_number=host.facts.serial_number,
+        hostname=host.facts.hostname,
+        device_uuid=host.facts.device_uuid,
+        name=host.name,
+        manufacturer=host.manufacturer,
+        model=host.model,
+        os_version=host.os_version,
+        client_version=__version__,
+    )
+
+
+def enroll(state: StateFolder, server: Server, token: str, host: Host, authorities: str | None) -> EnrolledAs:
+    """Enrol this device: make its key, hand it in with the token, and keep who it is now. Nothing is kept of a refusal."""
+    state.create()
+    if state.enrolled:
+        known = state.load_registration()
+        problem = f"holds an enrolment with {known.server} already"
+        raise InputError("--state", f"{state.path} {problem}", "remove it first with `gatepost agent unenroll`")
+    key = state.make_key()
+    answer = server.enroll(token, key.sign(jws.Kind.ENROLLMENT, _enrollment(server, key, host)))
+    enrolled = EnrolledAs(
+        server=server.url,
+        server_ca=authorities,
+        account_id=answer.account_id,
+        registration_id=answer.registration_id,
+        device_id=answer.device_id,
+        account_key=answer.account_key,
+    )
+    state.save_progress(Progress())
+    state.save_registration(enrolled)
+    return enrolled
+
+
+def _enrollment(server: Server, key: DeviceKey, host: Host) -> Enrollment:
+    return Enrollment(aud=server.url, key=jws.to_jwk(key.point), facts=facts_of(host))

@@ -1,0 +1,99 @@
+"""Gathering: read a check's stores, judge what is there, and let the nearest candidates' keys sign.
+
+The same for `gatepost check` and for the agent; what is signed (the statement) is the caller's to say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gatepost.core.certificate import Certificate
+from gatepost.core.check import MAXIMUM_CANDIDATES, Check
+from gatepost.core.evaluation import Evaluation, evaluate
+from gatepost.core.finding import Candidate, Findings, KeyState, Proof
+from gatepost.stores.interface import Query, Store, Unsigned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from gatepost.core.device import DeviceFacts
+    from gatepost.core.finding import Location
+
+    Signatures = dict[tuple[bytes, Location], bytes]
+    """As in `wire.device`: by the certificate's SHA-256 and the place of the key."""
+
+
+class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+    """The device's own answer, and the signatures that go with it."""
+
+    evaluation: Evaluation
+    signatures: Signatures
+    too_many: bool
+
+
+def gather(
+    check: Check,
+    facts: DeviceFacts,
+    stores: tuple[Store, ...],
+    now: datetime,
+    statement: Callable[[Certificate], bytes],
+) -> Gathered:
+    """Answer ``check`` on this device; ``statement`` gives what a certificate's key has to sign."""
+    query = Query(
+        issuers=frozenset(item.subject.canonical for item in check.authorities),
+        asks_key=check.asks_key,
+        limit=MAXIMUM_CANDIDATES,
+    )
+    owners: dict[tuple[bytes, Location], Store] = {}
+    findings = Findings()
+    for store in stores:
+        read = store.read(query)
+        owners.update({_place(item): store for item in read.candidates})
+        findings = _merge(findings, read)
+    evaluation = evaluate(check, facts, findings, now)
+    signatures: Signatures = {}
+    if check.asks_key:
+        nearest = tuple(item.candidate for item in evaluation.certificates)
+        signed = tuple(_sign(item, owners[_place(item)], statement, signatures) for item in nearest)
+        findings = msgspec.structs.replace(findings, candidates=signed)
+        evaluation = evaluate(check, facts, findings, now)
+    return Gathered(evaluation=evaluation, signatures=signatures, too_many=findings.too_many)
+
+
+def _place(candidate: Candidate) -> tuple[bytes, Location]:
+    return candidate.certificate.sha256, candidate.location
+
+
+def _merge(first: Findings, second: Findings) -> Findings:
+    candidates = first.candidates + second.candidates
+    return Findings(
+        candidates=candidates[:MAXIMUM_CANDIDATES],
+        others=first.others + second.others,
+        faults=first.faults + second.faults,
+        too_many=first.too_many or second.too_many or len(candidates) > MAXIMUM_CANDIDATES,
+    )
+
+
+def _sign(
+    candidate: Candidate, store: Store, statement: Callable[[Certificate], bytes], signatures: Signatures
+) -> Candidate:
+    """Let one key sign; what came of it is in the candidate, and a good signature in ``signatures``."""
+    # Imported here: a check that asks for no key needs none of the signature algorithms.
+    from gatepost.core.possession import verify_signature  # noqa: PLC0415
+
+    certificate = candidate.certificate
+    if candidate.key is not KeyState.PRESENT or not isinstance(certificate, Certificate):
+        return candidate
+    message = statement(certificate)
+    signature = store.sign(candidate, message)
+    if signature is None:
+        return candidate
+    if isinstance(signature, Unsigned):
+        return msgspec.structs.replace(candidate, key=signature.state, key_detail=signature.detail)
+    if not verify_signature(certificate.public_key, signature, message):
+        return msgspec.structs.replace(candidate, proof=Proof.INVALID)
+    signatures[_place(candidate)] = signature
+    return msgspec.structs.replace(candidate, proof=Proof.VALID)

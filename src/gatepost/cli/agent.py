@@ -1,0 +1,220 @@
+"""``gatepost agent``: enrol this device, report, show what the last report came to."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+from gatepost.agent.cycle import Agent, Cycle
+from gatepost.agent.cycle import enroll as enroll_device
+from gatepost.agent.host import Host, read_host
+from gatepost.agent.status import LastCycle, describe_cycle, load_last, save_last
+from gatepost.cli.config import read_settings, read_text
+from gatepost.cli.places import SYSTEM_NSSDB, PlaceSettings, find_stores
+from gatepost.cli.shown import show_verdicts
+from gatepost.cli.words import COULD_NOT_TELL, explain_error
+from gatepost.client.identity import StateFolder
+from gatepost.client.transport import Server
+from gatepost.core.device import VARIABLES
+from gatepost.core.evaluation import Status
+from gatepost.errors import GatepostError, InputError
+
+if TYPE_CHECKING:
+    from gatepost.core.check import Check
+    from gatepost.stores.interface import Store
+
+_STATE: Final = Path("/var/lib/gatepost")
+_SETTINGS: Final = Path("/etc/gatepost/agent.toml")
+_TOKEN_VARIABLE: Final = "GATEPOST_ENROLLMENT_TOKEN"  # noqa: S105 - the name of a variable.
+_WORST: Final = {Status.PASS: 0, Status.FAIL: 1, Status.ERROR: COULD_NOT_TELL}
+_SHORTEST_PAUSE: Final = 2.0
+_LONGEST_PAUSE: Final = 300.0
+
+
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The device's own settings, `/etc/gatepost/agent.toml`. Whoever can write that file decides where the agent looks."""
+
+    nssdb: tuple[str, ...] = (SYSTEM_NSSDB,)
+    """The NSS databases that the trust store ``system`` means."""
+    allowed_paths: tuple[str, ...] = ()
+    facts: dict[str, str] = {}
+    """Facts that replace what the host says: serial_number, hostname, device_uuid."""
+
+    def places(self) -> PlaceSettings:
+        """Return what the readers need."""
+        return PlaceSettings(nssdb=self.nssdb, allowed_paths=self.allowed_paths)
+
+
+_state_option = click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=_STATE,
+    show_default=True,
+    envvar="GATEPOST_STATE",
+    help="The agent's folder, 0700.",
+)
+_config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="GATEPOST_AGENT_CONFIG",
+    help=f"The device's own settings, TOML. [default: {_SETTINGS}, where it exists]",
+)
+_format_option = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+@click.group()
+def agent() -> None:
+    """Enrol this device with a server, report, and show the last results."""
+
+
+@agent.command()
+@click.option("--server", required=True, envvar="GATEPOST_SERVER", help="https://HOST[:PORT] of the server.")
+@click.option("--token-file", type=click.Path(path_type=Path), help=f"File with the token. [or: {_TOKEN_VARIABLE}]")
+@click.option("--server-ca", type=click.Path(path_type=Path), help="Trust this CA for the server, not the system's.")
+@_state_option
+@_config_option
+def enroll(server: str, token_file: Path | None, server_ca: Path | None, state: Path, config: Path | None) -> None:
+    """Enrol this device: it makes a key, and the token admits it once."""
+    settings = _settings(config)
+    token = _token(token_file)
+    authorities = read_text(server_ca, "--server-ca") if server_ca else None
+    with Server(server, authorities) as connection:
+        enrolled = enroll_device(StateFolder(state), connection, token, read_host(settings.facts), authorities)
+    click.echo(f"enrolled with {enrolled.server} as device {enrolled.device_id}")
+    click.echo("next: gatepost agent run --once", err=True)
+
+
+@agent.command()
+@click.option("--once", is_flag=True, help="One cycle; exit with the worst status of its checks (0, 1, 3).")
+@_state_option
+@_config_option
+@_format_option
+def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
+    """Check and report, on schedule until stopped, or once."""
+    settings = _settings(config)
+    folder = StateFolder(state)
+    _insist_on_enrolment(folder)
+    enrolled = folder.load_registration()
+
+    def host() -> Host:
+        return read_host(settings.facts)
+
+    def stores(check: Check) -> tuple[Store, ...]:
+        return find_stores(check.locations, settings.places())
+
+    with Server(enrolled.server, enrolled.server_ca) as server:
+        worker = Agent(folder, server, stores, host, _now)
+        if once:
+            last = _cycle(worker, folder)
+            _show(last, form)
+            sys.exit(max((_WORST[item.status] for item in last.verdicts), default=0))
+        _run_forever(worker, folder)
+
+
+@agent.command()
+@_state_option
+@_format_option
+def status(state: Path, form: str) -> None:
+    """Show what the last report came to; exit with its worst status (0, 1, 3)."""
+    folder = StateFolder(state)
+    _insist_on_enrolment(folder)
+    last = load_last(folder)
+    if last is None:
+        raise InputError("--state", f"{state} holds no report yet", "run `gatepost agent run --once` first")
+    _show(last, form)
+    sys.exit(max((_WORST[item.status] for item in last.verdicts), default=0))
+
+
+@agent.command()
+@_state_option
+def unenroll(state: Path) -> None:
+    """Forget the enrolment and remove the device's key; the server keeps its record until it is revoked there."""
+    folder = StateFolder(state)
+    _insist_on_enrolment(folder)
+    folder.check()
+    server = folder.load_registration().server
+    folder.forget()
+    click.echo(f"this device is no longer enrolled with {server}")
+
+
+def _settings(path: Path | None) -> AgentSettings:
+    settings = read_settings(path, _SETTINGS, AgentSettings)
+    for name in settings.facts:
+        if name not in VARIABLES:
+            raise InputError(
+                f"settings file {path or _SETTINGS}", f"has the unknown fact {name!r}", ", ".join(VARIABLES)
+            )
+    return settings
+
+
+def _token(path: Path | None) -> str:
+    text = read_text(path, "--token-file") if path else os.environ.get(_TOKEN_VARIABLE, "")
+    if not text.strip():
+        raise InputError("--token-file", "gives no token", f"a file that holds one, or {_TOKEN_VARIABLE}")
+    return text.strip()
+
+
+def _insist_on_enrolment(folder: StateFolder) -> None:
+    if not folder.enrolled:
+        problem = f"{folder.path} holds no enrolment that you can read"
+        raise InputError("--state", problem, "run `gatepost agent enroll --server URL --token-file FILE` first")
+
+
+def _cycle(worker: Agent, folder: StateFolder) -> LastCycle:
+    cycle: Cycle = worker.run_once()
+    last = describe_cycle(cycle, _now())
+    save_last(folder, last)
+    return last
+
+
+def _show(last: LastCycle, form: str) -> None:
+    if form == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(last)).decode())
+    else:
+        click.echo(show_verdicts(last))
+
+
+def _run_forever(worker: Agent, folder: StateFolder) -> None:
+    """Cycle on schedule, with jitter; after a failure come back later and later, at random, so that a fleet spreads out."""
+    stopping = threading.Event()
+    _stop_on_signals(stopping)
+    failures = 0
+    while True:
+        try:
+            last = _cycle(worker, folder)
+            failures = 0
+            pause = last.next_in * random.uniform(0.9, 1.0)  # noqa: S311 - spreads load, keeps no secret.
+            click.echo(_one_line(last), err=True)
+        except GatepostError as error:
+            failures += 1
+            longest = min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2**failures)
+            pause = random.uniform(_SHORTEST_PAUSE, longest)  # noqa: S311 - as above.
+            click.echo(f"gatepost: {explain_error(error)[1]}; again in {pause:.0f} s", err=True)
+        if stopping.wait(pause):
+            return
+
+
+def _stop_on_signals(stopping: threading.Event) -> None:
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+
+
+def _one_line(last: LastCycle) -> str:
+    verdicts = ", ".join(f"{item.name or item.id}: {item.status}" for item in last.verdicts)
+    return f"report {last.acknowledged} acknowledged: {verdicts or 'no check concerns this device'}"
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,201 @@
+"""``gatepost demo``: the whole story on this machine, in one command. Nothing is scripted: every line asks the running parts."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from gatepost.agent.host import read_host
+from gatepost.cli.story import Issued, Story
+from gatepost.errors import InputError, ProcessError
+
+_TOOLS: Final = {"certutil": "libnss3-tools", "pk12util": "libnss3-tools"}
+_COLOURS: Final = {"pass": "green", "fail": "red", "error": "yellow"}
+_WIDTH: Final = 100
+
+
+class Chapter(msgspec.Struct, frozen=True):
+    """One change to the device, and what every check must say then: the story fails where the parts say otherwise."""
+
+    title: str
+    install: Callable[[], None]
+    status: str
+    reason: str | None
+
+
+@click.command()
+@click.option("--serve", "goes_on", is_flag=True, help="Go on serving after the last line, until interrupted.")
+@click.option("--keep", is_flag=True, help="Keep the temporary folder.")
+def demo(*, goes_on: bool, keep: bool) -> None:
+    """Watch a device pass, fail for five reasons, and pass again, with every part real."""
+    _insist_on_tools()
+    folder = Path(tempfile.mkdtemp(prefix="gatepost-demo-"))
+    _say(f"Everything is written to {folder}, and nothing anywhere else. The server listens on loopback.")
+    try:
+        _tell(Story(folder), goes_on=goes_on)
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _insist_on_tools() -> None:
+    for tool, package in _TOOLS.items():
+        if shutil.which(tool) is None:
+            raise InputError(tool, "is not installed", f"apt-get install {package} (make demo does it)")
+
+
+def _tell(story: Story, *, goes_on: bool) -> None:
+    variable, name = _name_of_this_machine()
+    _head("A certificate authority, and a certificate for this machine")
+    good = _make_certificates(story, name)
+    _head("The device's stores")
+    story.make_stores()
+    story.install(*good)
+    _say(f"NSS database {story.nssdb} (by certutil and pk12util), and PEM files {story.pem}, {story.pem_key}.")
+    _head("The server")
+    with story.start_server() as server:
+        _say(f"gatepost server run listens on {story.url}, with SQLite.")
+        _make_checks(story, variable)
+        _head("The agent enrols, and reports for the first time")
+        _say(story.enroll())
+        told = [_play(story, chapter) for chapter in _chapters(story, good, name)]
+        _show_log(story)
+        if not all(told):
+            raise ProcessError("gatepost demo", 1, "a step came out otherwise than it should; see above")
+        _say("\nThe story came out as it should: PASS, five FAILs for five reasons, PASS.")
+        if goes_on:
+            _go_on(story, server.wait)
+
+
+def _name_of_this_machine() -> tuple[str, str]:
+    """Return a variable that this machine has a value for, the serial number where it can be read."""
+    facts = read_host().facts
+    for variable in ("serial_number", "hostname"):
+        value = getattr(facts, variable)
+        if value:
+            return variable, value
+    raise InputError("this machine", "has neither a serial number nor a host name", "set a host name")
+
+
+def _make_certificates(story: Story, name: str) -> tuple[Issued, Issued]:
+    story.make_authority("ca", "Demo Root CA")
+    story.make_authority("other-ca", "Somebody Else's CA")
+    good = story.issue("device-nss", name), story.issue("device-pem", name)
+    _say(f"gatepost pki made CN=Demo Root CA and two certificates for CN={name}, each with its key:")
+    for issued in good:
+        _say(f"  {issued.certificate}")
+    return good
+
+
+def _make_checks(story: Story, variable: str) -> None:
+    authority = (story.folder / "ca" / "ca.pem").read_text(encoding="ascii")
+    uploaded = story.call("POST", "/mtls_certificates", {"ca": True, "certificates": authority, "name": "Demo Root CA"})
+    _say(f"POST /client/v4/accounts/…/mtls_certificates   -> {uploaded['id']}")
+    nss: dict[str, object] = {"locations": {"trust_stores": ["system"]}}
+    pem: dict[str, object] = {"locations": {"paths": [str(story.pem), str(story.pem_key)]}}
+    for name, where, evidence in (("NSS database", nss, "key_present"), ("PEM files", pem, None)):
+        rule = _rule(name, uploaded["id"], variable, where)
+        made = story.call("POST", "/devices/posture", rule)
+        _say(f"POST /client/v4/accounts/…/devices/posture     -> {made['id']}  {name!r}")
+        if evidence:
+            story.call("PUT", f"/gatepost/checks/{made['id']}/options", {"evidence": evidence})
+            _say(f"PUT  …/gatepost/checks/{made['id']}/options   evidence: {evidence}")
+
+
+def _rule(name: str, certificate: str, variable: str, where: dict[str, object]) -> dict[str, object]:
+    return {
+        "name": name,
+        "type": "client_certificate_v2",
+        "schedule": "5m",
+        "match": [{"platform": "linux"}],
+        "input": {
+            "certificate_id": certificate,
+            "cn": f"${{{variable}}}",
+            "check_private_key": True,
+            "operating_system": "linux",
+            "extended_key_usage": ["clientAuth"],
+            **where,
+        },
+    }
+
+
+def _chapters(story: Story, good: tuple[Issued, Issued], name: str) -> tuple[Chapter, ...]:
+    past = ("--not-before", "2024-01-01T00:00:00Z", "--not-after", "2024-12-31T23:59:59Z")
+    colleague = story.issue("colleague", f"{name}-of-a-colleague")
+    expired = story.issue("expired", name, *past)
+    foreign = story.issue("foreign", name, authority="other-ca")
+    purpose = story.issue("without-client-auth", name, "--eku", "emailProtection")
+
+    def one(issued: Issued) -> Callable[[], None]:
+        return lambda: story.install(issued, issued)
+
+    def both(*, with_key: bool) -> Callable[[], None]:
+        return lambda: story.install(*good, with_key=with_key)
+
+    return (
+        Chapter("This machine's certificate and its key are in both stores", both(with_key=True), "pass", None),
+        Chapter("A colleague's certificate takes its place", one(colleague), "fail", "common-name-mismatch"),
+        Chapter("An expired certificate takes its place", one(expired), "fail", "certificate-expired"),
+        Chapter("One from another CA", one(foreign), "fail", "not-issued-by-signing-certificate"),
+        Chapter("One without clientAuth", one(purpose), "fail", "extended-key-usage-missing"),
+        Chapter("The right one, without its key", both(with_key=False), "fail", "private-key-missing"),
+        Chapter("The certificate and its key come back", both(with_key=True), "pass", None),
+    )
+
+
+def _play(story: Story, chapter: Chapter) -> bool:
+    """Change the device, let the agent report, show what the server says; tell whether it is what it should be."""
+    chapter.install()
+    _head(chapter.title)
+    cycle = story.cycle()
+    expected = [chapter.reason] if chapter.reason else []
+    right = bool(cycle["verdicts"])
+    for verdict in cycle["verdicts"]:
+        _show_verdict(verdict)
+        right = right and verdict["status"] == chapter.status and verdict["reasons"] == expected
+    if not right:
+        _say(f"this should have been {chapter.status} {chapter.reason or ''}")
+    return right
+
+
+def _show_verdict(verdict: dict[str, Any]) -> None:
+    word = click.style(f"{verdict['status'].upper():5}", fg=_COLOURS[verdict["status"]], bold=True)
+    reasons = ", ".join(verdict["reasons"]) or f"evidence: {verdict['evidence']}"
+    click.echo(f"{word}  {verdict['name']:13} {reasons}")
+    for seen in verdict["certificates"]:
+        label = f", {seen['location']['label']!r}" if seen["location"].get("label") else ""
+        _say(f"         {seen['subject']}   {Path(seen['location']['path']).name}{label}   key: {seen['evidence']}")
+
+
+def _show_log(story: Story) -> None:
+    _head("The posture log, oldest first: GET …/gatepost/posture-log")
+    _say(f"{'time':20}  {'check':13} {'status':6} {'evidence':12} reasons")
+    for line in reversed(story.call("GET", "/gatepost/posture-log?per_page=100")):
+        status = click.style(f"{line['PostureStatus']:6}", fg=_COLOURS[line["PostureStatus"]])
+        reasons = ", ".join(line["PostureReasons"])
+        evidence = line["PostureEvidence"] or "-"
+        _say(f"{line['Timestamp'][:19]}Z  {line['PostureCheckName']:13} {status} {evidence:12} {reasons}".rstrip())
+
+
+def _go_on(story: Story, wait: Callable[[], int]) -> None:
+    _head("It goes on serving; Ctrl-C ends it and removes the folder")
+    _say(f"API    {story.url}/client/v4/accounts/{story.account}   documented at {story.url}/docs")
+    _say(f"token  {story.token}")
+    _say(f"agent  {sys.executable} -m gatepost agent run --once --state {story.state} --config {story.settings}")
+    wait()
+
+
+def _head(title: str) -> None:
+    click.echo()
+    click.echo(click.style(f"── {title} ".ljust(_WIDTH, "─"), bold=True))
+
+
+def _say(text: str) -> None:
+    click.echo(text)

@@ -1,0 +1,104 @@
+"""The command ``gatepost``: finds the command's module, runs it, and turns errors into words and exit codes.
+
+A command's module is imported when it is asked for and not before: the start of ``gatepost check`` counts.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import click
+
+from gatepost import __version__
+from gatepost.cli.words import COULD_NOT_TELL, USAGE, explain_error
+from gatepost.errors import GatepostError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS: Final = {
+    "check": "One check on this device, without any server.",
+    "pki": "A certificate authority to try Gatepost with.",
+    "server": "The server: results, log, API.",
+    "agent": "The agent: enrols this device and reports.",
+    "demo": "The whole story on this machine.",
+}
+"""The commands and what they do, in the order of the help page; each is ``gatepost.cli.NAME`` with a command NAME in it."""
+
+_INTERRUPTED: Final = 130
+
+
+class _Commands(click.Group):
+    """Knows its commands by name and loads the one that is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the names."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"gatepost.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command where there is none of that name."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            ctx.fail(f"there is no command {args[0]!r}{hint} Commands: {', '.join(_COMMANDS)}.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without loading them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="gatepost %(version)s")
+def gatepost() -> None:
+    """Which devices hold a client certificate of your own certificate authority.
+
+    Exit codes: 0 yes, 1 no, 2 wrong usage or input, 3 could not tell.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    try:
+        code = gatepost.main(args=arguments, prog_name="gatepost", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = USAGE
+    except click.Abort:
+        code = _INTERRUPTED
+    except GatepostError as error:
+        code, sentence = explain_error(error)
+        click.echo(f"gatepost: {sentence}", err=True)
+    except BrokenPipeError:
+        # Whoever read us has gone; the interpreter must not complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = COULD_NOT_TELL
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user who did not ask for one.
+        code = COULD_NOT_TELL
+        click.echo(
+            f"gatepost: an error of our own ({type(error).__name__}); GATEPOST_TRACEBACK=1 shows where", err=True
+        )
+        if os.environ.get("GATEPOST_TRACEBACK"):
+            traceback.print_exc()
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,241 @@
+"""``gatepost server``: make the database, serve, and make the tokens that a console may make."""
+
+from __future__ import annotations
+
+import secrets
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack
+
+import click
+import msgspec
+
+from gatepost.cli.serving import ServerSettings, now, serve
+from gatepost.errors import ConflictError, InputError
+
+if TYPE_CHECKING:
+    from gatepost.controlplane.administration.services import Services
+    from gatepost.controlplane.ports import Account
+    from gatepost.storage.database import SqlStorage
+
+_DATABASE: Final = "sqlite:////var/lib/gatepost-server/gatepost.db"
+_LISTEN: Final = "127.0.0.1:8640"
+_SQLITE: Final = "sqlite:///"
+
+_database_option = click.option(
+    "--database",
+    default=_DATABASE,
+    show_default=True,
+    envvar="GATEPOST_DATABASE",
+    help="sqlite:///FILE, with a fourth slash for an absolute path.",
+)
+_master_key_option = click.option(
+    "--master-key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="GATEPOST_MASTER_KEY_FILE",
+    help="File of the key that wraps the secrets in the database. [default: beside the database]",
+)
+_format_option = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+class _RunOptions(TypedDict):
+    database: str
+    master_key: Path | None
+    listen: str
+    public_urls: tuple[str, ...]
+    tls_cert: Path | None
+    tls_key: Path | None
+    default_expiration: str
+
+
+class _CreateOptions(TypedDict):
+    kind: Literal["enrollment", "administrator"]
+    database: str
+    master_key: Path | None
+    name: str
+    uses: int | None
+    expires_in: str | None
+    account: str | None
+    form: str
+
+
+@click.group()
+def server() -> None:
+    """Run the server, and what is done on its console."""
+
+
+@server.command()
+@_database_option
+@_master_key_option
+@click.option("--email", help="The first administrator's e-mail address, for X-Auth-Email.")
+@_format_option
+def init(database: str, master_key: Path | None, email: str | None, form: str) -> None:
+    """Make the database and the account, and print the first administrator's token, this once."""
+    from gatepost.controlplane.administration.accounts import create_account
+    from gatepost.storage.migration import migrate as migrate_database
+
+    migrate_database(database)
+    storage, services = _open(database, master_key)
+    try:
+        with storage.reading() as records:
+            if records.accounts.all():
+                raise ConflictError(
+                    "database", f"{database} holds an account already", "make a token with `server token create`"
+                )
+        made = create_account(services, email)
+    finally:
+        storage.close()
+    if form == "json":
+        click.echo(msgspec.json.encode(made).decode())
+        return
+    click.echo(f"account  {made.account_id}")
+    click.echo(f"token    {made.token}")
+    click.echo("The token is the administrator's and is not shown again. Next: gatepost server run", err=True)
+
+
+@server.command()
+@_database_option
+def migrate(database: str) -> None:
+    """Bring the database to this release's schema."""
+    from gatepost.storage.migration import migrate as migrate_database
+
+    migrate_database(database)
+    click.echo(f"{database} has the schema of this release")
+
+
+@server.command()
+@_database_option
+@_master_key_option
+@click.option("--listen", default=_LISTEN, show_default=True, envvar="GATEPOST_LISTEN", help="HOST:PORT")
+@click.option(
+    "--public-url",
+    "public_urls",
+    multiple=True,
+    envvar="GATEPOST_PUBLIC_URLS",
+    help="The address by which agents know this server. Repeatable. [default: the one it listens on]",
+)
+@click.option("--tls-cert", type=click.Path(dir_okay=False, path_type=Path), help="Certificate chain, PEM.")
+@click.option("--tls-key", type=click.Path(dir_okay=False, path_type=Path), help="Its private key, PEM, PKCS #8.")
+@click.option(
+    "--default-expiration",
+    type=click.Choice(["schedule", "never"]),
+    default="schedule",
+    show_default=True,
+    help="When results end where a check sets no expiration: after 2 x schedule + 1 minute, or never.",
+)
+def run(**options: Unpack[_RunOptions]) -> None:
+    """Serve agents and administrators."""
+    host, port = _address(options["listen"])
+    certificate = options["tls_cert"]
+    _check_tls(certificate, options["tls_key"], host)
+    own = f"{'https' if certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    settings = ServerSettings(
+        database=options["database"],
+        master_key=_master_key(options["database"], options["master_key"]),
+        host=host,
+        port=port,
+        public_urls=tuple(_public(url) for url in options["public_urls"]) or (own,),
+        tls_certificate=certificate,
+        tls_key=options["tls_key"],
+        results_expire=options["default_expiration"] != "never",
+    )
+    # Opened and closed once here, so that a wrong database or key is said in words before any worker starts.
+    storage, _ = _open(options["database"], options["master_key"])
+    storage.close()
+    click.echo(f"gatepost serves {' '.join(settings.public_urls)} from {settings.database}", err=True)
+    serve(settings)
+
+
+def _check_tls(certificate: Path | None, key: Path | None, host: str) -> None:
+    if (certificate is None) != (key is None):
+        raise InputError("--tls-cert and --tls-key", "go together", "give both or neither")
+    for flag, path in (("--tls-cert", certificate), ("--tls-key", key)):
+        if path is not None and not path.is_file():
+            raise InputError(flag, f"is not a file: {path}")
+    if certificate is None and not _is_loopback(host):
+        problem = f"would serve without TLS on {host}"
+        raise InputError("--listen", problem, "give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy")
+
+
+@server.group()
+def token() -> None:
+    """Make, list and revoke tokens on the server's console."""
+
+
+@token.command()
+@click.argument("kind", type=click.Choice(["enrollment", "administrator"]))
+@_database_option
+@_master_key_option
+@click.option("--name", default="", help="What it is for.")
+@click.option("--uses", type=click.IntRange(1, 1_000_000), help="Enrolments that it admits. [default: any number]")
+@click.option("--expires-in", help="Such as 24h. [default: enrolment 7 days, administrators' never]")
+@click.option("--account", help="The account's id, where the database holds several.")
+@_format_option
+def create(**options: Unpack[_CreateOptions]) -> None:
+    """Make a token and print it, this once."""
+    from gatepost.controlplane.administration.tokens import create_token
+    from gatepost.wire.management.strict import convert_strictly
+    from gatepost.wire.management.tokens import TokenBody
+
+    given = {key: options[key] for key in ("kind", "name", "uses", "expires_in")}
+    body = convert_strictly({key: value for key, value in given.items() if value is not None}, TokenBody, "")
+    storage, services = _open(options["database"], options["master_key"])
+    try:
+        made = create_token(services, _account(storage, options["account"]).number, body)
+    finally:
+        storage.close()
+    click.echo(msgspec.json.encode(made).decode() if options["form"] == "json" else made.token)
+
+
+def _open(database: str, master_key: Path | None) -> tuple[SqlStorage, Services]:
+    from gatepost.controlplane.administration.services import Services
+    from gatepost.storage.database import open_storage
+    from gatepost.storage.keybox import read_or_create_master_key
+
+    key = read_or_create_master_key(_master_key(database, master_key), secrets.token_bytes)
+    storage = open_storage(database, key, secrets.token_bytes)
+    return storage, Services(storage=storage, now=now, random=secrets.token_bytes)
+
+
+def _master_key(database: str, given: Path | None) -> Path:
+    """Return the key's file: the one given, or the one beside a SQLite database."""
+    if given is not None:
+        return given
+    if not database.startswith(_SQLITE):
+        raise InputError("--master-key", "is missing", "a file outside the database, 0600")
+    return Path(database.removeprefix(_SQLITE) + ".master-key")
+
+
+def _account(storage: SqlStorage, given: str | None) -> Account:
+    with storage.reading() as records:
+        accounts = records.accounts.all()
+    found = [item for item in accounts if given in {None, item.public_id}]
+    if len(found) != 1:
+        known = ", ".join(item.public_id for item in accounts) or "none; run `gatepost server init` first"
+        raise InputError("--account", f"names {len(found)} accounts" if given else "is needed", f"there are {known}")
+    return found[0]
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    host = host.strip("[]")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65_536:  # noqa: PLR2004 - ports.
+        raise InputError("--listen", f"is not HOST:PORT: {listen!r}", "such as 127.0.0.1:8640 or [::1]:8640")
+    return "127.0.0.1" if host == "localhost" else host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        raise InputError(
+            "--listen", f"is not an address: {host!r}", "an IP address of this machine, such as 0.0.0.0"
+        ) from None
+
+
+def _public(url: str) -> str:
+    from gatepost.client.transport import check_server_url
+
+    return check_server_url(url, "--public-url")

@@ -1,0 +1,119 @@
+"""One server process, put together: storage behind the ports, the device API beside the management API, granian in front.
+
+granian starts a worker from `load`; everything that holds a thread or a connection is made there, in the worker.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from gatepost.controlplane.intake import Intake
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_HEADER_DEADLINE: Final = 15_000
+"""ms in which the head of a request must have come; a silent connection is closed then."""
+_HEADER_BYTES: Final = 32 * 1024
+_WORKER_END: Final = 30
+"""Seconds that a worker gets to finish what waits before it is killed."""
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One server process. ``public_urls``: the addresses by which agents know it, without a slash at the end."""
+
+    database: str
+    master_key: Path
+    host: str
+    port: int
+    public_urls: tuple[str, ...]
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    results_expire: bool = True
+    backpressure: int = 2_048
+    """Requests at once; more wait in the kernel's backlog. Long polls will need more: 12 to 14 KiB each."""
+
+
+def serve(settings: ServerSettings) -> None:
+    """Serve until a signal ends it; raises `StorageError` when another server holds the database."""
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols
+    from granian.http import HTTP1Settings
+    from granian.server import Server
+
+    from gatepost.storage.server_lock import take_server_lock
+
+    with take_server_lock(settings.database):
+        server = Server(
+            "gatepost",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            workers=1,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=_HEADER_DEADLINE, max_buffer_size=_HEADER_BYTES),
+            websockets=False,
+            backpressure=settings.backpressure,
+            ssl_cert=settings.tls_certificate,
+            ssl_key=settings.tls_key,
+            ssl_protocol_min=SSLProtocols.tls12,
+            workers_kill_timeout=_WORKER_END,
+            respawn_failed_workers=True,
+        )
+        server.serve(target_loader=partial(load, settings), wrap_loader=True)
+
+
+def load(settings: ServerSettings, _target: str) -> Application:
+    """Put the application together, in the worker."""
+    from gatepost.controlplane.administration.services import Services
+    from gatepost.controlplane.enrollment import Enroller
+    from gatepost.controlplane.intake import Intake
+    from gatepost.controlplane.posture import Posture
+    from gatepost.storage.database import open_storage
+    from gatepost.storage.keybox import read_or_create_master_key
+    from gatepost.web.app import create_app
+    from gatepost.web.device import DeviceApi
+
+    master_key = read_or_create_master_key(settings.master_key, secrets.token_bytes)
+    storage = open_storage(settings.database, master_key, secrets.token_bytes)
+    posture = Posture(storage, now, settings.public_urls, results_expire=settings.results_expire)
+    intake = Intake(storage, posture, now)
+    services = Services(storage=storage, now=now, random=secrets.token_bytes, results_expire=settings.results_expire)
+    enroller = Enroller(storage, now, secrets.token_bytes, settings.public_urls)
+    return with_intake(create_app(services, DeviceApi(enroller, posture, intake)), intake)
+
+
+def with_intake(application: Application, intake: Intake) -> Application:
+    """Start the intake when the application starts, and let it finish when that ends."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await application(scope, receive, send)
+            return
+
+        async def watched() -> MutableMapping[str, Any]:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                intake.start()
+            elif message["type"] == "lifespan.shutdown":
+                intake.stop()
+            return message
+
+        await application(scope, watched, send)
+
+    return wrapped
+
+
+def now() -> int:
+    """Return the clock's time in ms since 1970, UTC."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,124 @@
+"""An evaluation, shown: as the JSON document of the command line's contract, and as text for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gatepost.core.certificate import Certificate, rfc3339
+from gatepost.core.evaluation import Evaluation, Judged, Status
+from gatepost.core.explanation import for_administrator, for_user
+
+if TYPE_CHECKING:
+    from gatepost.agent.status import LastCycle, SeenCertificate
+    from gatepost.core.finding import Fault, Location
+
+_COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.ERROR: "yellow"}
+
+
+def to_document(evaluation: Evaluation, *, explain: bool) -> dict[str, object]:
+    """Return the JSON document: status, reasons, evidence, certificates, faults; ``explain`` adds every criterion."""
+    return {
+        "status": evaluation.status,
+        "reasons": evaluation.reasons,
+        "evidence": evaluation.evidence,
+        "certificates": [_certificate(item, explain=explain) for item in evaluation.certificates],
+        "faults": [
+            {"location": item.location, "reason": item.reason, "detail": item.detail} for item in evaluation.faults
+        ],
+        **({"other_certificates": evaluation.others} if explain else {}),
+        **({"detail": evaluation.detail} if evaluation.detail else {}),
+    }
+
+
+def _certificate(judged: Judged, *, explain: bool) -> dict[str, object]:
+    certificate = judged.candidate.certificate
+    readable = certificate if isinstance(certificate, Certificate) else None
+    document: dict[str, object] = {
+        "location": judged.candidate.location,
+        "sha256": certificate.fingerprint,
+        "subject": readable.subject.text if readable else None,
+        "issuer": readable.issuer.text if readable else None,
+        "not_after": rfc3339(readable.not_after) if readable else None,
+        "evidence": judged.evidence,
+        "reasons": judged.reasons,
+    }
+    if explain:
+        document["criteria"] = [
+            {"criterion": item.criterion, "met": item.reason is None, "expected": item.expected, "found": item.found}
+            for item in judged.judgements
+        ]
+    return document
+
+
+def to_text(evaluation: Evaluation, *, explain: bool) -> str:
+    """Return the answer, each certificate with what it lacks, and each place that could not be looked into."""
+    lines = [_headline(evaluation)]
+    if evaluation.detail:
+        lines.append(f"  {evaluation.detail}")
+    for judged in evaluation.certificates:
+        lines += ["", *_lines(judged, explain=explain)]
+    if not evaluation.certificates:
+        lines += [f"  {for_administrator(item, '', '')}" for item in evaluation.reasons]
+    for fault in evaluation.faults:
+        lines += ["", *_fault(fault)]
+    return "\n".join(lines)
+
+
+def _headline(evaluation: Evaluation) -> str:
+    word = click.style(evaluation.status.value.upper(), fg=_COLOURS[evaluation.status], bold=True)
+    evidence = f"evidence: {evaluation.evidence}" if evaluation.evidence else ""
+    return "  ".join(filter(None, (word, ", ".join(evaluation.reasons), evidence)))
+
+
+def _lines(judged: Judged, *, explain: bool) -> list[str]:
+    certificate = judged.candidate.certificate
+    mark = click.style("✘", fg="red") if judged.reasons else click.style("✔", fg="green")
+    title = certificate.subject.text if isinstance(certificate, Certificate) else "not a certificate"
+    lines = [f"{mark} {title or '(empty subject)'}", f"    in      {show_place(judged.candidate.location)}"]
+    if isinstance(certificate, Certificate):
+        lines.append(f"    issuer  {certificate.issuer.text}")
+        lines.append(f"    valid   {rfc3339(certificate.not_before)} to {rfc3339(certificate.not_after)}")
+    lines.append(f"    sha256  {certificate.fingerprint}")
+    for item in judged.judgements:
+        if item.reason is not None:
+            lines.append(f"    {click.style(item.reason, fg='red')}: expected {item.expected}, found {item.found}")
+        elif explain:
+            lines.append(f"    {click.style('met', fg='green')} {item.criterion}: {item.found}")
+    return lines
+
+
+def show_place(location: Location) -> str:
+    """Show where a certificate lies: the path, the label in it, and whose it is."""
+    label = f', "{location.label}"' if location.label else ""
+    user = f" of {location.user}" if location.user else ""
+    return f"{location.path}{label} ({location.store}{user})"
+
+
+def _fault(fault: Fault) -> list[str]:
+    mark = click.style("!", fg="yellow")
+    return [f"{mark} {show_place(fault.location)}", f"    {click.style(fault.reason, fg='yellow')}: {fault.detail}"]
+
+
+def show_verdicts(last: LastCycle) -> str:
+    """Show what a cycle came to, check by check: the server's verdict, and what this device saw."""
+    lines = []
+    for item in last.verdicts:
+        word = click.style(item.status.value.upper(), fg=_COLOURS[item.status], bold=True)
+        evidence = f"evidence: {item.evidence}" if item.evidence else ""
+        lines.append("  ".join(filter(None, (word, item.name or item.id, ", ".join(item.reasons), evidence))))
+        for certificate in item.certificates:
+            lines += _seen(certificate)
+        for fault in item.faults:
+            lines.append(
+                f"  {click.style('!', fg='yellow')} {show_place(fault.location)}: {fault.reason}: {fault.detail}"
+            )
+        lines += [f"  {for_user(reason)}" for reason in item.reasons]
+    return "\n".join(lines) or "no check concerns this device"
+
+
+def _seen(certificate: SeenCertificate) -> list[str]:
+    mark = click.style("✘", fg="red") if certificate.reasons else click.style("✔", fg="green")
+    reasons = ", ".join(certificate.reasons) or f"evidence: {certificate.evidence}"
+    return [f"  {mark} {certificate.subject}", f"      in {show_place(certificate.location)}", f"      {reasons}"]
