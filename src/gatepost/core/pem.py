@@ -61,6 +61,7 @@ def _close(label: str, lines: list[str]) -> Block:
     # RFC 1421 headers ("Proc-Type: 4,ENCRYPTED") end at an empty line; certificates have none.
     body = [line for line in lines[1:-1] if ":" not in line]
     try:
-        return Block(label, binascii.a2b_base64("".join(body), strict_mode=True), text)
-    except binascii.Error:
+        # White space inside lines is passed over too (RFC 7468, 2).
+        return Block(label, binascii.a2b_base64("".join("".join(body).split()), strict_mode=True), text)
+    except ValueError:  # of binascii for its own rules, and for letters beyond ASCII
         return Block(label, None, text)
