@@ -42,7 +42,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "OpenSSL": ("core/certificate.py",),
     "cryptography.x509": ("core/certificate.py", "pki/**"),
     "cryptography.hazmat": (
-        "core/possession.py",
+        "core/signature.py",
         "wire/jws.py",  # signs and verifies ES256 itself: a library for it costs an eighth of the whole rate
         "controlplane/keys.py",  # makes and loads the account's own signing key
         "client/identity.py",

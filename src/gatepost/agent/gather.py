@@ -82,7 +82,7 @@ def _sign(
 ) -> Candidate:
     """Let one key sign; what came of it is in the candidate, and a good signature in ``signatures``."""
     # Imported here: a check that asks for no key needs none of the signature algorithms.
-    from gatepost.core.possession import verify_signature  # noqa: PLC0415
+    from gatepost.core.signature import verify_signature  # noqa: PLC0415
 
     certificate = candidate.certificate
     if candidate.key is not KeyState.PRESENT or not isinstance(certificate, Certificate):

@@ -5,10 +5,8 @@ A command's module is imported when it is asked for and not before: the start of
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
-import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -54,6 +52,8 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest command where there is none of that name."""
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             ctx.fail(f"there is no command {args[0]!r}{hint} Commands: {', '.join(_COMMANDS)}.")
@@ -100,5 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             f"gatepost: an error of our own ({type(error).__name__}); GATEPOST_TRACEBACK=1 shows where", err=True
         )
         if os.environ.get("GATEPOST_TRACEBACK"):
+            import traceback
+
             traceback.print_exc()
     sys.exit(code if isinstance(code, int) else 0)

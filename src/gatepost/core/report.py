@@ -13,7 +13,8 @@ import msgspec
 from gatepost.core.certificate import Certificate
 from gatepost.core.evaluation import Evaluation, Status, evaluate
 from gatepost.core.finding import Candidate, Findings, Proof
-from gatepost.core.possession import build_statement, verify_signature
+from gatepost.core.possession import build_statement
+from gatepost.core.signature import verify_signature
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from gatepost.controlplane.ports import UploadedCertificate
-from gatepost.core.possession import public_key_of
+from gatepost.core.signature import public_key_of
 from gatepost.errors import ConflictError, InputError, NotFoundError
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.envelope import Remark, instant, remark
