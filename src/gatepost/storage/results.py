@@ -16,7 +16,7 @@ from gatepost.storage.translation import is_missing_reference
 from gatepost.storage.verdicts import COLUMNS, result_of, values_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Executable
+    from sqlalchemy import Connection
 
     from gatepost.storage.tables import AnyRow
 
@@ -24,13 +24,15 @@ _KEY: Final = ("account", "registration_number", "check_number")
 _REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats")
 
 
-def _put(insert: postgresql.Insert | sqlite.Insert) -> Executable:
+def _put(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
     """Return the one statement that each dialect spells by itself: insert, or else update."""
     changes = {name: insert.excluded[name] for name in _REST}
     return insert.on_conflict_do_update(index_elements=_KEY, set_=changes)
 
 
-_PUT: Final = {"sqlite": _put(sqlite.insert(results)), "postgresql": _put(postgresql.insert(results))}
+STATEMENTS: Final = {"sqlite": _put(sqlite.insert(results)), "postgresql": _put(postgresql.insert(results))}
+"""How the newest result is written, by dialect."""
+
 _SELECT = select(results.c.registration_number, results.c.check_number, *(results.c[name] for name in _REST))
 _IN_ACCOUNT = results.c.account == bindparam("account")
 _ORDER = (results.c.registration_number, results.c.check_number)
@@ -59,7 +61,7 @@ class SqlResults:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._put = _PUT[connection.dialect.name]
+        self._put = STATEMENTS[connection.dialect.name]
 
     def find(self, account: int, registration: int) -> tuple[StoredResult, ...]:
         """Return a registration's results."""

@@ -227,9 +227,13 @@ def _create_secrets() -> None:
 
 
 def _make_posture_log_append_only() -> None:
-    """Let the database itself refuse to change or remove a line, in SQLite's words."""
-    for act in ("UPDATE", "DELETE"):
+    """Let the database itself refuse to change or remove a line, in SQLite's words.
+
+    A line that replaces another is refused too: SQLite removes what is replaced without asking the triggers for removal.
+    """
+    replaced = "WHEN EXISTS (SELECT 1 FROM posture_log WHERE number = NEW.number) "
+    for act, condition in (("UPDATE", ""), ("DELETE", ""), ("INSERT", replaced)):
         op.execute(
-            f"CREATE TRIGGER posture_log_refuses_{act.lower()} BEFORE {act} ON posture_log "
+            f"CREATE TRIGGER posture_log_guards_{act.lower()} BEFORE {act} ON posture_log {condition}"
             "BEGIN SELECT RAISE(ABORT, 'lines of the posture log are never changed'); END"
         )

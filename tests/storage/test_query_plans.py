@@ -1,0 +1,109 @@
+"""No statement of the ports walks through a table: SQLite's own plans say so, for whatever the ports really execute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import event
+
+from tests.storage import samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+    from gatepost.controlplane.ports import Records
+    from gatepost.storage.database import SqlStorage
+
+Parameters = tuple[Any, ...]
+Executed = dict[str, Parameters]
+
+
+@pytest.fixture
+def executed(readers: Engine, writer: Engine) -> Iterator[Executed]:
+    """Give every statement that is executed, with its parameters."""
+    seen: Executed = {}
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Parameters, *_rest: object) -> None:
+        if statement.split(maxsplit=1)[0] in {"SELECT", "INSERT", "UPDATE", "DELETE"}:
+            seen[statement] = parameters
+
+    for engine in (readers, writer):
+        event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    for engine in (readers, writer):
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def _use_every_port(records: Records) -> None:
+    _use_settings(records)
+    registration = samples.store_registration(records, 1)
+    check = records.checks.add(samples.check(1))
+    records.devices.find(1, registration.id)
+    records.devices.find_many(1, (registration.id, samples.public_id(1)))
+    records.devices.by_thumbprint(registration.thumbprint)
+    records.devices.all(1, 0, 10)
+    records.devices.advance(1, registration.number, 99, b"", 0)
+    records.results.put(1, samples.stored_result(registration, check))
+    records.results.find(1, registration.number)
+    records.results.all(1, (0, 0), 10)
+    records.posture_log.append(1, registration.number, check.number, samples.entry())
+    records.posture_log.read(1, None, 10)
+    records.posture_log.read(1, 10, 10)
+    records.devices.revoke(1, registration.number, 0)
+    records.checks.replace(check)
+    records.checks.find(1, check.id)
+    records.checks.remove(1, check.number)
+
+
+def _use_settings(records: Records) -> None:
+    samples.store_account(records, 2)
+    records.accounts.find("0" * 32)
+    token, certificate = samples.token(1), samples.certificate(1)
+    records.tokens.add(token)
+    records.tokens.find(token.digest)
+    records.tokens.all(1, "enrollment")
+    records.tokens.spend(token)
+    records.tokens.revoke(1, token.id, 0)
+    records.certificates.add(certificate)
+    records.certificates.find(1, certificate.id)
+    records.certificates.all(1)
+    records.certificates.remove(1, certificate.id)
+    records.checks.all(1)
+    records.checks.version(1)
+    records.checks.touch(1)
+    records.secrets.put(1, "name", b"", 0)
+    records.secrets.get(1, "name")
+
+
+def test_every_statement_finds_its_rows_by_an_index(storage: SqlStorage, executed: Executed, writer: Engine) -> None:
+    """Neither a walk through a table nor a sort, but for the few accounts."""
+    with storage.writing() as records:
+        _use_every_port(records)
+    assert len(executed) > 30
+    with writer.connect() as connection:
+        plans = {
+            statement: " / ".join(
+                row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            )
+            for statement, parameters in list(executed.items())
+        }
+    slow = {statement for statement, plan in plans.items() if "SCAN" in plan or "TEMP B-TREE" in plan}
+    assert {"SELECT count(*) AS count_1 \nFROM accounts"} == slow
+
+
+def test_what_follows_foreign_keys_finds_its_rows_by_an_index(writer: Engine) -> None:
+    """Removing a row asks who names it; each such question has an index that begins with its columns."""
+    with writer.connect() as connection:
+        tables = connection.exec_driver_sql("SELECT name FROM sqlite_schema WHERE type = 'table'").scalars().all()
+        for table in tables:
+            keys: dict[int, list[str]] = {}
+            for row in connection.exec_driver_sql(f"PRAGMA foreign_key_list({table})"):
+                keys.setdefault(row[0], []).append(row[3])
+            indexes = [
+                [column[2] for column in connection.exec_driver_sql(f"PRAGMA index_info({index[1]})")]
+                for index in connection.exec_driver_sql(f"PRAGMA index_list({table})").all()
+            ]
+            assert [] == [key for key in keys.values() if not any(index[: len(key)] == key for index in indexes)], table
