@@ -133,11 +133,11 @@ class Posture:
         measured_at = self._measured_at(view, registration, report)
         certificates = certificates_to_core(report.certificates)
         binding = Binding(audience=report.aud, thumbprint=registration.thumbprint, nonce=report.nonce)
-        live = {(item.check.id, item.check.version): item for item in view.checks_for(registration)}
         answers = {(item.id, item.version): item for item in report.checks}
         judgements = tuple(
-            self._conclude(live[key], claim_to_core(answers[key], certificates), registration, binding, measured_at)
-            for key in answers.keys() & live.keys()
+            self._conclude(live, claim_to_core(answer, certificates), registration, binding, measured_at)
+            for live in view.checks_for(registration)
+            if (answer := answers.get((live.check.id, live.check.version))) is not None
         )
         return Judged(
             registration=registration,
