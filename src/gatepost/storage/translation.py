@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import ExceptionContext
     from sqlalchemy.exc import SQLAlchemyError
 
-# SQLite's result codes by the beginning of their names (sqlite.org/rescode.html); the longest that fits counts.
+# SQLite's result codes by the beginning of their names (sqlite.org/rescode.html); extended codes begin alike.
 _WORDS: Final = {
     "SQLITE_BUSY": "is locked by another process",
     "SQLITE_CANTOPEN": "cannot be opened",
@@ -33,7 +33,7 @@ _WORDS: Final = {
 def storage_error(error: SQLAlchemyError) -> StorageError:
     """Say in words what the database could not do."""
     if isinstance(error, PoolTimeoutError):
-        return StorageError("the database is not answered in time: too many threads read at once")
+        return StorageError("no connection to the database became free: too many threads read at once")
     original = error.orig if isinstance(error, DBAPIError) else None
     code = sqlite_code(error)
     words = next((words for name, words in _WORDS.items() if code.startswith(name)), "")
