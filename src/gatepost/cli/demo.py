@@ -154,24 +154,31 @@ def _play(story: Story, chapter: Chapter) -> bool:
     """Change the device, let the agent report, show what the server says; tell whether it is what it should be."""
     chapter.install()
     _head(chapter.title)
-    cycle = story.cycle()
+    reported = [item["id"] for item in story.cycle()["verdicts"]]
     expected = [chapter.reason] if chapter.reason else []
-    right = bool(cycle["verdicts"])
-    for verdict in cycle["verdicts"]:
-        _show_verdict(verdict)
-        right = right and verdict["status"] == chapter.status and verdict["reasons"] == expected
+    results = [item for item in story.call("GET", "/gatepost/results") if item["check"]["id"] in reported]
+    for result in results:
+        _show_result(result)
+    right = bool(results) and all(item["status"] == chapter.status and item["reasons"] == expected for item in results)
     if not right:
         _say(f"this should have been {chapter.status} {chapter.reason or ''}")
     return right
 
 
-def _show_verdict(verdict: dict[str, Any]) -> None:
-    word = click.style(f"{verdict['status'].upper():5}", fg=_COLOURS[verdict["status"]], bold=True)
-    reasons = ", ".join(verdict["reasons"]) or f"evidence: {verdict['evidence']}"
-    click.echo(f"{word}  {verdict['name']:13} {reasons}")
-    for seen in verdict["certificates"]:
-        label = f", {seen['location']['label']!r}" if seen["location"].get("label") else ""
-        _say(f"         {seen['subject']}   {Path(seen['location']['path']).name}{label}   key: {seen['evidence']}")
+def _show_result(result: dict[str, Any]) -> None:
+    """Show one result as the server keeps it: each candidate, and what was expected and found where it falls short."""
+    word = click.style(f"{result['status'].upper():5}", fg=_COLOURS[result["status"]], bold=True)
+    reasons = ", ".join(result["reasons"]) or f"evidence: {result['evidence']}"
+    click.echo(f"{word}  {result['check']['name']:13} {reasons}")
+    for seen in result["received"]["certificates"]:
+        place = seen["location"]
+        where = Path(place["path"]).name + (f", nickname {place['label']}" if place.get("label") else "")
+        _say(f"         {seen['subject']}   in {where}   evidence: {seen['evidence']}")
+        for item in seen["criteria"]:
+            if not item["met"]:
+                _say(f"         {item['criterion']}: expected {item['expected']}, found {item['found']}")
+    if not result["received"]["certificates"]:
+        _say(f"         no certificate of this CA; of others: {result['received']['other_certificates'] or 'none'}")
 
 
 def _show_log(story: Story) -> None:
