@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from gatepost.core.check import Evidence
 from gatepost.errors import InputError
+from gatepost.wire.management.strict import shown
 
-PolicyIdentifier = Annotated[
-    str, msgspec.Meta(max_length=128, pattern=r"^[0-2](\.(0|[1-9][0-9]*))+$", description="a dotted object identifier")
-]
+_IDENTIFIER: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+", re.ASCII)
+_MAXIMUM_IDENTIFIER: Final = 128
 Message = Annotated[str, msgspec.Meta(max_length=2_000, pattern=r"^[^\x00]*$")]
 
 
@@ -28,13 +29,16 @@ class CheckOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     evidence: Evidence | None = None
     shared: Sharing = Sharing.ALLOW
-    hardware_policies: Annotated[tuple[PolicyIdentifier, ...], msgspec.Meta(max_length=64)] = ()
-    """Certificate policies that this CA sets only after the key's attestation."""
+    hardware_policies: Annotated[tuple[str, ...], msgspec.Meta(max_length=64)] = ()
+    """Certificate policies, as dotted identifiers, that this CA sets only after the key's attestation."""
     message: Message = ""
     """What the device's user reads when the check fails."""
 
     def __post_init__(self) -> None:
-        """Refuse a level that nothing could reach; raises `InputError`."""
+        """Refuse what is no policy, and a level that nothing could reach; raises `InputError`."""
+        for index, policy in enumerate(self.hardware_policies):
+            if len(policy) > _MAXIMUM_IDENTIFIER or not _IDENTIFIER.fullmatch(policy):
+                raise InputError(f"/hardware_policies/{index}", f"is {shown(policy)}", "a dotted object identifier")
         if self.evidence is Evidence.HARDWARE and not self.hardware_policies:
             problem = "is empty, so that no certificate reaches the evidence hardware"
             raise InputError("/hardware_policies", problem, "list the policies that the CA sets after attestation")

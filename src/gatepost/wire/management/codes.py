@@ -7,6 +7,7 @@ each. 7003, 1489 and 10000 are those that clients of the reference know already.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 
 class Code(IntEnum):
@@ -45,3 +46,37 @@ class Code(IntEnum):
     MATCH_WITHOUT_EFFECT = 2005
     LOCATION_NOT_READ = 2006
     OPTION_WITHOUT_EFFECT = 2007
+
+
+MEANINGS: Final[dict[Code, str]] = {
+    Code.INTERNAL_ERROR: "Something broke in the server; its log says what. Nothing was changed by this request.",
+    Code.BODY_UNREADABLE: "The body is not one JSON object in UTF-8, or is nested too deeply.",
+    Code.FIELD_INVALID: "A field is missing or wrong; source.pointer says which, the message what is allowed.",
+    Code.BODY_TOO_LARGE: "The body is larger than this route takes.",
+    Code.BODY_TOO_SLOW: "The body did not come within the time that it has.",
+    Code.METHOD_NOT_ALLOWED: "The route exists, but not with this method; the header Allow lists those it has.",
+    Code.PARAMETER_INVALID: "A parameter in the URL's query is wrong.",
+    Code.REQUEST_MALFORMED: "The request is not one that HTTP allows, such as two Host lines.",
+    Code.SERVER_BUSY: "There is no room now; come back after the seconds in Retry-After.",
+    Code.DATABASE_UNAVAILABLE: "The database cannot be used now; the server's log says why.",
+    Code.REPORT_REFUSED: "A device's report cannot count.",
+    Code.MEDIA_TYPE_UNSUPPORTED: "The body is compressed; bodies are taken as they are.",
+    Code.NOT_FOUND: "The account has nothing of this kind with this id.",
+    Code.CONFLICT: "The state of the thing does not allow this.",
+    Code.CERTIFICATE_IN_USE: "A posture rule names the certificate; remove the rule first, or let it name another.",
+    Code.CHECK_QUOTA: "The account has as many posture rules as it may, or as one device answers.",
+    Code.TOKEN_QUOTA: "The account has as many tokens as it may.",
+    Code.CERTIFICATE_QUOTA: "The account has as many uploaded certificates as it may.",
+    Code.NO_ROUTE: "There is no such route.",
+    Code.NOT_AUTHENTICATED: "The credential is missing, unknown, expired or revoked.",
+    Code.NOT_ALLOWED: "The credential counts, but does not reach this account or route.",
+    Code.CHECK_NOT_EVALUATED: "Rules of this type are kept and given back, and never evaluated: they never pass.",
+    Code.NAME_NOT_UNIQUE: "Another thing of this kind has the same name; both are kept.",
+    Code.PRIVATE_KEY_DISCARDED: "The private key fits the certificate and was thrown away.",
+    Code.FIELD_UNKNOWN: "A field is not known here; it is kept, given back, and has no effect.",
+    Code.EXPIRES_EARLY: "Results end before the next report is due, so that devices fail in between.",
+    Code.MATCH_WITHOUT_EFFECT: "The rule is for the system that its input names; match names others too.",
+    Code.LOCATION_NOT_READ: "A place that the rule names is not looked into on that system.",
+    Code.OPTION_WITHOUT_EFFECT: "An option of the check has no effect, because the rule does not ask for it.",
+}
+"""What each number means, in a sentence: for the pages of the documentation."""

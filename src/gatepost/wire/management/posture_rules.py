@@ -84,6 +84,24 @@ class RuleBody(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool | None = None
 
 
+class PostureRule(RuleBody, frozen=True, kw_only=True):
+    """A rule as it is read back: what was written, and its id."""
+
+    id: str
+
+
+class RemovedRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left of a rule that was removed."""
+
+    id: str
+
+
+class Integration(msgspec.Struct, frozen=True, kw_only=True):
+    """An integration with another service, of which there are none here."""
+
+    id: str
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule means. ``question`` None: it is not evaluated. Durations are seconds; ``expiration`` None: not given."""
 

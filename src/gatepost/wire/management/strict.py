@@ -61,6 +61,11 @@ def convert_strictly(value: object, kind: type[_T], within: str) -> _T:
         raise _refusal(error, kind, within) from None
 
 
+def explain(text: str, kind: object, pointer: str = "") -> InputError:
+    """Turn msgspec's words about a value of type ``kind`` into ours, which name what is allowed."""
+    return _explained(text, pointer, inspect.type_info(kind))
+
+
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """List the allowed words, and name the one that was probably meant."""
     words = list(allowed)

@@ -59,3 +59,9 @@ class NewToken(TokenObject, frozen=True, kw_only=True):
     """A token just made: ``token`` is its text, shown this once."""
 
     token: str
+
+
+class RemovedToken(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left of a token that was revoked."""
+
+    id: str

@@ -1,0 +1,96 @@
+"""The routes that Gatepost adds, under ``/gatepost``, so that no client of the reference wipes what they hold."""
+
+from __future__ import annotations
+
+from litestar import delete, get, post, put
+
+from gatepost.controlplane.administration import history, rules, tokens
+from gatepost.controlplane.administration.history import DEFAULT_PAGE
+from gatepost.web.parameters import (
+    LogCursor,
+    PerPage,
+    ResultCursor,
+    RuleId,
+    TheAccount,
+    TheServices,
+    TokenId,
+)
+from gatepost.wire.management.check_options import CheckOptions
+from gatepost.wire.management.effective import EffectiveCheck
+from gatepost.wire.management.envelope import Envelope, Page, cursor_page, whole_list
+from gatepost.wire.management.posture_log import PostureLogLine
+from gatepost.wire.management.results import ResultObject
+from gatepost.wire.management.tokens import NewToken, RemovedToken, TokenBody, TokenKind, TokenObject
+
+_CHECK = "/gatepost/checks/{rule_id:str}"
+
+
+@get(_CHECK + "/options", tags=["gatepost/checks"], sync_to_thread=True)
+def get_options(services: TheServices, account: TheAccount, rule_id: RuleId) -> Envelope[CheckOptions]:
+    """Get the options of a check."""
+    return Envelope(result=rules.find_options(services, account.number, rule_id))
+
+
+@put(_CHECK + "/options", tags=["gatepost/checks"], sync_to_thread=True)
+def replace_options(
+    services: TheServices, account: TheAccount, rule_id: RuleId, data: CheckOptions
+) -> Envelope[CheckOptions]:
+    """Replace the options of a check as a whole."""
+    remarks = rules.replace_options(services, account.number, rule_id, data)
+    return Envelope(messages=remarks, result=data)
+
+
+@get(_CHECK + "/effective", tags=["gatepost/checks"], sync_to_thread=True)
+def get_effective(services: TheServices, account: TheAccount, rule_id: RuleId) -> Envelope[EffectiveCheck]:
+    """Get a check as it is evaluated, with every default filled in."""
+    return Envelope(result=rules.find_effective(services, account.number, rule_id))
+
+
+@get("/gatepost/results", tags=["gatepost/results"], sync_to_thread=True)
+def list_results(
+    services: TheServices, account: TheAccount, cursor: ResultCursor = "", per_page: PerPage = DEFAULT_PAGE
+) -> Page[ResultObject]:
+    """List the newest result of each registration and check."""
+    registration, check = map(int, (cursor or "0.0").split("."))
+    found, following = history.list_results(services, account.number, (registration, check), per_page)
+    return cursor_page(found, per_page, "" if following is None else f"{following[0]}.{following[1]}")
+
+
+@get("/gatepost/posture-log", tags=["gatepost/posture-log"], sync_to_thread=True)
+def read_posture_log(
+    services: TheServices, account: TheAccount, cursor: LogCursor = "", per_page: PerPage = DEFAULT_PAGE
+) -> Page[PostureLogLine]:
+    """Read the posture log, newest line first."""
+    found, following = history.read_log(services, account.number, int(cursor) if cursor else None, per_page)
+    return cursor_page(found, per_page, "" if following is None else str(following))
+
+
+@post("/gatepost/tokens", status_code=200, tags=["gatepost/tokens"], sync_to_thread=True)
+def create_token(services: TheServices, account: TheAccount, data: TokenBody) -> Envelope[NewToken]:
+    """Make a token for enrolment or for an administrator; its text is in this answer alone."""
+    return Envelope(result=tokens.create_token(services, account.number, data))
+
+
+@get("/gatepost/tokens", tags=["gatepost/tokens"], sync_to_thread=True)
+def list_tokens(services: TheServices, account: TheAccount, kind: TokenKind | None = None) -> Page[TokenObject]:
+    """List the tokens, oldest first, revoked ones too."""
+    return whole_list(tokens.list_tokens(services, account.number, kind))
+
+
+@delete("/gatepost/tokens/{token_id:str}", status_code=200, tags=["gatepost/tokens"], sync_to_thread=True)
+def revoke_token(services: TheServices, account: TheAccount, token_id: TokenId) -> Envelope[RemovedToken]:
+    """Revoke a token; it counts for nothing from now on."""
+    tokens.revoke_token(services, account.number, token_id)
+    return Envelope(result=RemovedToken(id=token_id))
+
+
+ADDED_ROUTES = (
+    get_options,
+    replace_options,
+    get_effective,
+    list_results,
+    read_posture_log,
+    create_token,
+    list_tokens,
+    revoke_token,
+)

@@ -1,0 +1,55 @@
+"""The route table: where each path leads. Read this first.
+
+    /device/…                          web/device.py        agents: enrolment, checks, reports (plain ASGI, the hot routes)
+    /client/v4/accounts/{account_id}   web/management.py    what clients of the reference speak
+    /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds
+    /docs                              web/documentation.py the OpenAPI document and what the error numbers mean
+
+Before all of them stands `web.front` (limits), before an account's routes `web.auth` (credentials); whatever is raised
+becomes an answer in `web.errors`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+
+from gatepost.web.additions import ADDED_ROUTES
+from gatepost.web.auth import admit
+from gatepost.web.documentation import EnvelopeForAll, documentation, list_errors
+from gatepost.web.errors import answer_error
+from gatepost.web.front import Front
+from gatepost.web.management import MANAGEMENT_ROUTES
+from gatepost.web.strict import StrictRequest, provide_account
+
+if TYPE_CHECKING:
+    from gatepost.controlplane.administration.services import Services
+    from gatepost.web.front import Application
+
+
+def create_app(services: Services, device: Application) -> Front:
+    """Put the routes together; ``device`` is the application that answers agents."""
+    return Front(cast("Application", create_routes(services)), device)
+
+
+def create_routes(services: Services) -> Litestar:
+    """Put together everything but the device's routes."""
+    account = Router(
+        path="/client/v4/accounts/{account_id:str}",
+        route_handlers=[*MANAGEMENT_ROUTES, *ADDED_ROUTES],
+        guards=[admit(services)],
+        dependencies={
+            "account": Provide(provide_account, sync_to_thread=False),
+            "services": Provide(lambda: services, sync_to_thread=False),
+        },
+    )
+    return Litestar(
+        route_handlers=[account, list_errors],
+        request_class=StrictRequest,
+        exception_handlers={Exception: answer_error},
+        openapi_config=documentation(),
+        plugins=[EnvelopeForAll()],
+        logging_config=None,
+    )
