@@ -81,8 +81,7 @@ def _sign(
     candidate: Candidate, store: Store, statement: Callable[[Certificate], bytes], signatures: Signatures
 ) -> Candidate:
     """Let one key sign; what came of it is in the candidate, and a good signature in ``signatures``."""
-    # Imported here: a check that asks for no key needs none of the signature algorithms.
-    from gatepost.core.signature import verify_signature  # noqa: PLC0415
+    from gatepost.core.signature import verify_signature  # noqa: PLC0415 - a check without a key needs no algorithms
 
     certificate = candidate.certificate
     if candidate.key is not KeyState.PRESENT or not isinstance(certificate, Certificate):

@@ -124,10 +124,14 @@ class Intake:
         account = registration.account
         if not records.devices.advance(account, registration.number, judged.sequence, judged.digest, now):
             return self._repeated(records, judged)
+        version = records.checks.version(account)
+        if version != judged.view.version:
+            # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
+            return self._acknowledge(msgspec.structs.replace(judged, judgements=()), version)
         known = {item.check: item for item in records.results.find(account, registration.number)}
         for judgement in judged.judgements:
             _write(records, judged, judgement, known.get(judgement.live.stored.number))
-        return self._acknowledge(judged)
+        return self._acknowledge(judged, version)
 
     def _repeated(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
         """Acknowledge the very same report again; refuse another one under a sequence that was taken."""
@@ -135,16 +139,16 @@ class Intake:
         if stored is None or stored.revoked_at is not None:
             return ReportRefusedError(Reason.DEVICE_REVOKED, "an administrator revoked this device")
         if stored.last_sequence == judged.sequence and stored.last_digest == judged.digest:
-            return self._acknowledge(judged)
+            return self._acknowledge(judged, judged.view.version)
         detail = f"sequence {judged.sequence} was taken already: this device's state was copied or set back"
         return ReportRefusedError(Reason.DEVICE_CLONED, detail)
 
-    def _acknowledge(self, judged: Judged) -> Acknowledgement:
+    def _acknowledge(self, judged: Judged, checks_version: int) -> Acknowledgement:
         schedules = [item.check.schedule for item in judged.view.checks_for(judged.registration)]
         return Acknowledgement(
             acknowledged=judged.sequence,
             nonce=self._posture.nonce(judged.view, judged.registration),
-            checks_version=judged.view.version,
+            checks_version=checks_version,
             next_in=min(schedules, default=DEFAULT_SCHEDULE),
             verdicts=tuple(_verdict(item) for item in judged.judgements),
         )
