@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
 from gatepost.core.certificate import Certificate, Malformed, parse_certificate
 from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
 from gatepost.core.pem import Block, scan_pem
-from gatepost.core.possession import ecdsa_digest, verify_signature
 from gatepost.core.reason import Reason
+from gatepost.core.signature import ecdsa_digest, verify_signature
 from gatepost.stores.interface import Unsigned
 from gatepost.stores.safe_open import MAXIMUM_PEM_FILE, Obstacle, read_file, shown
 
@@ -221,7 +221,7 @@ def _sign(key: PrivateKeyTypes, statement: bytes, public: PublicKey, path: str) 
         signature = _signature(key, statement)
     except (ValueError, UnsupportedAlgorithm) as error:
         return Unsigned(f"the private key in {shown(path)} does not sign: {type(error).__name__}")
-    if signature is None:
+    if signature is None or public.kind is None:
         return Unsigned(f"the private key in {shown(path)} is of a kind that does not sign")
     # A damaged key signs wrongly, and a wrong RSA signature can give the key away.
     if not verify_signature(public, signature, statement):

@@ -1,0 +1,78 @@
+"""Other users of the machine, and files that they can change."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+STRANGER = 65534  # nobody
+_FAILED = b"\xff"
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be or make another user")
+
+
+def belongs_to_stranger(path: Path) -> Path:
+    """Give a file or folder to another user."""
+    os.chown(path, STRANGER, STRANGER)
+    return path
+
+
+def _forked(work: Callable[[], None]) -> int:
+    """Run ``work`` in a child of this process, which never returns to pytest; return its id."""
+    with warnings.catch_warnings():
+        # Python 3.12 warns of threads in the parent; the child starts none and takes no lock of theirs.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 - whatever it is, it must not run on in a second pytest.
+            traceback.print_exc()
+        os._exit(1)
+    return child
+
+
+def as_stranger(work: Callable[[], str]) -> str:
+    """Return what ``work`` returns when another user does it."""
+    reading, writing = os.pipe()
+
+    def become_and_work() -> None:
+        os.setgroups([])
+        os.setgid(STRANGER)
+        os.setuid(STRANGER)
+        os.write(writing, work().encode())
+        os._exit(0)
+
+    child = _forked(become_and_work)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        text = answer.read().decode()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return text
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Let another process do ``work`` again and again; kill it at the end."""
+
+    def forever() -> None:
+        while True:
+            work()
+
+    child = _forked(forever)
+    try:
+        yield
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), "it ended before its time"
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
