@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 import click
 import msgspec
@@ -28,12 +28,8 @@ from gatepost.core.check import (
 from gatepost.core.device import VARIABLES, parse_template
 from gatepost.core.evaluation import Evaluation, Status
 from gatepost.core.pem import scan_pem
-from gatepost.core.possession import NONCE_LENGTH, build_statement
 from gatepost.core.reason import Reason
 from gatepost.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _MAXIMUM_FILE: Final = 256 * 1024
 EXIT_CODES: Final = {Status.PASS: 0, Status.FAIL: 1, Status.ERROR: 3}
@@ -100,7 +96,7 @@ def check(**options: Unpack[Options]) -> None:
     else:
         settings = PlaceSettings(nssdb=options["nssdb"]) if options["nssdb"] else PlaceSettings()
         stores = find_stores(locations, settings)
-        evaluation = gather(asked, host.facts, stores, now, _statement()).evaluation
+        evaluation = gather(asked, host.facts, stores, now, _statement).evaluation
     _print(evaluation, options)
     sys.exit(EXIT_CODES[evaluation.status])
 
@@ -199,10 +195,11 @@ def _authority(certificate: Certificate | Malformed, path: Path) -> Certificate:
     return certificate
 
 
-def _statement() -> Callable[[Certificate], bytes]:
+def _statement(certificate: Certificate) -> bytes:
     """Return a throw-away statement: it proves the key to this process, and nothing to anybody else."""
-    nonce, thumbprint = secrets.token_bytes(NONCE_LENGTH), secrets.token_bytes(32)
-    return lambda certificate: build_statement("gatepost check", thumbprint, nonce, certificate.sha256)
+    from gatepost.core.possession import NONCE_LENGTH, build_statement
+
+    return build_statement("gatepost check", os.urandom(32), os.urandom(NONCE_LENGTH), certificate.sha256)
 
 
 def _print(evaluation: Evaluation, options: Options) -> None:

@@ -5,6 +5,7 @@ A command's module is imported when it is asked for and not before: the start of
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -18,6 +19,7 @@ from gatepost.errors import GatepostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
 _COMMANDS: Final = {
     "check": "One check on this device, without any server.",
@@ -44,7 +46,7 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"gatepost.cli.{cmd_name}"), cmd_name)
+        command = getattr(_load(f"gatepost.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(
@@ -64,6 +66,20 @@ class _Commands(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _load(name: str) -> ModuleType:
+    """Import a command's module with all that it needs, and keep the garbage collector away from what that makes.
+
+    It lives as long as the process. The collector would go through all of it several times over, while it grows and once
+    more at the end: a sixth of the processor time of ``gatepost check``.
+    """
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -8,7 +8,6 @@ import click
 
 from gatepost.core.certificate import Certificate, rfc3339
 from gatepost.core.evaluation import Evaluation, Judged, Status
-from gatepost.core.explanation import for_administrator, for_user
 
 if TYPE_CHECKING:
     from gatepost.agent.status import LastCycle, SeenCertificate
@@ -54,6 +53,8 @@ def _certificate(judged: Judged, *, explain: bool) -> dict[str, object]:
 
 def to_text(evaluation: Evaluation, *, explain: bool) -> str:
     """Return the answer, each certificate with what it lacks, and each place that could not be looked into."""
+    from gatepost.core.explanation import for_administrator
+
     lines = [_headline(evaluation)]
     if evaluation.detail:
         lines.append(f"  {evaluation.detail}")
@@ -103,6 +104,8 @@ def _fault(fault: Fault) -> list[str]:
 
 def show_verdicts(last: LastCycle) -> str:
     """Show what a cycle came to, check by check: the server's verdict, and what this device saw."""
+    from gatepost.core.explanation import for_user
+
     lines = []
     for item in last.verdicts:
         word = click.style(item.status.value.upper(), fg=_COLOURS[item.status], bold=True)
