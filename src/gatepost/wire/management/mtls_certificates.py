@@ -88,7 +88,7 @@ def parse_upload(text: str, *, ca: bool) -> tuple[Certificate, ...]:
         hint = "; it has the characters \\n where lines should end" if "\\n" in pem else ""
         raise InputError(_FIELD, f"holds no PEM certificate{hint}", "-----BEGIN CERTIFICATE----- and what follows")
     if len(blocks) > MAXIMUM_CERTIFICATES:
-        raise InputError(_FIELD, f"holds {len(blocks)} certificates", f"at most {MAXIMUM_CERTIFICATES} in one upload")
+        raise InputError(_FIELD, f"holds more than {MAXIMUM_CERTIFICATES} certificates", "send several uploads")
     parsed = tuple(_certificate(block.label, block.content, place) for place, block in enumerate(blocks, 1))
     for place, certificate in enumerate(parsed, 1):
         _check(certificate, place, ca=ca)
