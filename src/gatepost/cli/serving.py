@@ -5,6 +5,7 @@ granian starts a worker from `load`; everything that holds a thread or a connect
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from functools import partial
@@ -16,6 +17,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.intake import Intake
 
     Scope = MutableMapping[str, Any]
@@ -41,8 +43,13 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     results_expire: bool = True
-    backpressure: int = 2_048
-    """Requests at once; more wait in the kernel's backlog. Long polls will need more: 12 to 14 KiB each."""
+    long_polls: int = 1_000
+    """Agents that may wait to be called, at 12 to 14 KiB each; the others ask again every half minute."""
+
+    @property
+    def backpressure(self) -> int:
+        """Requests at once, the waiting ones included; more stay in the kernel's backlog."""
+        return self.long_polls + 1_024
 
 
 def serve(settings: ServerSettings) -> None:
@@ -76,6 +83,7 @@ def serve(settings: ServerSettings) -> None:
 def load(settings: ServerSettings, _target: str) -> Application:
     """Put the application together, in the worker."""
     from gatepost.controlplane.administration.services import Services
+    from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.enrollment import Enroller
     from gatepost.controlplane.intake import Intake
     from gatepost.controlplane.posture import Posture
@@ -90,11 +98,13 @@ def load(settings: ServerSettings, _target: str) -> Application:
     intake = Intake(storage, posture, now)
     services = Services(storage=storage, now=now, random=secrets.token_bytes, results_expire=settings.results_expire)
     enroller = Enroller(storage, now, secrets.token_bytes, settings.public_urls)
-    return with_intake(create_app(services, DeviceApi(enroller, posture, intake)), intake)
+    calls = Calls(storage, settings.long_polls)
+    device = DeviceApi(enroller, posture, intake, calls)
+    return with_life(create_app(services, device), intake, calls)
 
 
-def with_intake(application: Application, intake: Intake) -> Application:
-    """Start the intake when the application starts, and let it finish when that ends."""
+def with_life(application: Application, intake: Intake, calls: Calls) -> Application:
+    """Start intake and calls when the application starts, and let them finish when that ends."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -105,8 +115,10 @@ def with_intake(application: Application, intake: Intake) -> Application:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 intake.start()
+                calls.start()
             elif message["type"] == "lifespan.shutdown":
-                intake.stop()
+                calls.stop()
+                await asyncio.to_thread(intake.stop)
             return message
 
         await application(scope, watched, send)

@@ -14,7 +14,7 @@ import msgspec
 
 from gatepost.core.reason import Reason
 from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError, TransportError
-from gatepost.wire.device import Acknowledgement, Enrolled, Refusal, Synced
+from gatepost.wire.device import Acknowledgement, Called, Enrolled, Refusal, Synced
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAXIMUM_ANSWER: Final = 4 * 1024 * 1024
 _TIMEOUT: Final = httpx2.Timeout(20.0, connect=10.0)
+_WAITING: Final = httpx2.Timeout(75.0, connect=10.0)
+"""For a wait to be called, which the server answers within 50 s."""
 _REFUSAL_STATUS: Final = 400
 
 _T = TypeVar("_T")
@@ -85,6 +87,10 @@ class Server:
         """Hand in a report; raises `ReportRefusedError` with a fresh nonce where the old one was too old."""
         return self._post("/device/v1/report", document, Acknowledgement, {})
 
+    def wait(self, document: bytes) -> Called:
+        """Ask to be called; the server answers within a minute."""
+        return self._post("/device/v1/wait", document, Called, {})
+
     def _post(self, path: str, document: bytes, kind: type[_T], headers: dict[str, str]) -> _T:
         url = self._url + path
         status, content = self._exchange(url, document, headers)
@@ -97,8 +103,9 @@ class Server:
 
     def _exchange(self, url: str, document: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/jose", **headers}
+        timeout = _WAITING if url.endswith("/wait") else _TIMEOUT
         try:
-            with self._client.stream("POST", url, content=document, headers=headers) as answer:
+            with self._client.stream("POST", url, content=document, headers=headers, timeout=timeout) as answer:
                 content = b""
                 for chunk in answer.iter_bytes():
                     content += chunk

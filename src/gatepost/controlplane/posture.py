@@ -30,6 +30,7 @@ from gatepost.wire.device import (
     Report,
     Sync,
     Synced,
+    Wait,
     certificates_to_core,
     check_from_core,
     claim_to_core,
@@ -122,6 +123,16 @@ class Posture:
         check_audience(request.aud, self.audiences(view))
         checks = "" if request.checks_version == view.version else self._sign_checks(view, registration)
         return Synced(nonce=self.nonce(view, registration), checks_version=view.version, checks=checks)
+
+    def admit(self, document: bytes) -> tuple[Registration, int, int]:
+        """Identify a device that wants to wait: its registration, the checks' version that it has, and the current one."""
+        signed = jws.split(jws.Kind.WAIT, document)
+        with self._storage.reading() as records:
+            registration = self._identify(records, signed)
+            view = self.view(records, registration.account)
+        request = decode(signed.payload, Wait)
+        check_audience(request.aud, self.audiences(view))
+        return registration, request.checks_version, view.version
 
     def judge(self, records: Records, document: bytes) -> Judged:
         """Judge a report; raises `InputError` or `ReportRefusedError`. Writes nothing."""

@@ -1,4 +1,4 @@
-"""The device API: three plain ASGI routes under ``/device/v1``, beside Litestar because they are the hot ones.
+"""The device API: four plain ASGI routes under ``/device/v1``, beside Litestar because they are the hot ones.
 
 Bodies are JWS documents (`wire.jws`), answers JSON. Every refusal has a reason; limits come before any credential is looked
 at, and reading a body has a deadline of its own.
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
     from typing import Any
 
+    from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.enrollment import Enroller
     from gatepost.controlplane.intake import Intake
     from gatepost.controlplane.posture import Posture
@@ -50,14 +51,16 @@ _log = structlog.get_logger("gatepost.device")
 class DeviceApi:
     """The ASGI application under ``/device/``."""
 
-    def __init__(self, enroller: Enroller, posture: Posture, intake: Intake) -> None:
+    def __init__(self, enroller: Enroller, posture: Posture, intake: Intake, calls: Calls) -> None:
         self._enroller = enroller
         self._posture = posture
         self._intake = intake
+        self._calls = calls
         self._routes: dict[str, Callable[[Scope, bytes], Awaitable[object]]] = {
             "/device/v1/enroll": self._enroll,
             "/device/v1/sync": self._sync,
             "/device/v1/report": self._report,
+            "/device/v1/wait": self._wait,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,6 +97,10 @@ class DeviceApi:
 
     async def _report(self, _scope: Scope, body: bytes) -> object:
         return await asyncio.wrap_future(self._intake.submit(body))
+
+    async def _wait(self, _scope: Scope, body: bytes) -> object:
+        registration, known, current = await asyncio.to_thread(self._posture.admit, body)
+        return await self._calls.wait(registration, known, current)
 
 
 class _NoRouteError(GatepostError):

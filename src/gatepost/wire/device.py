@@ -100,6 +100,21 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     checks: str = ""
 
 
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed by the device: asks to be called when the server wants a report, or has newer checks than these."""
+
+    v: Literal[1] = 1
+    aud: Text
+    checks_version: Annotated[int, msgspec.Meta(ge=-1)]
+
+
+class Called(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's answer, after a while or at once: report now or not, and in how many seconds to ask again."""
+
+    report_now: bool
+    again_in: int
+
+
 class PlacedCandidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One candidate: which certificate, where it lies, what is known of its key, and the possession signature."""
 

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     ENROLLMENT = "gatepost-enrollment+jwt"
     SYNC = "gatepost-sync+jwt"
     REPORT = "gatepost-report+jwt"
+    WAIT = "gatepost-wait+jwt"
     CHECKS = "gatepost-checks+jwt"
 
 

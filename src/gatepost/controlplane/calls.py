@@ -1,0 +1,115 @@
+"""Calls: agents that wait to hear that a report is wanted, or that their checks changed, and how they are reached.
+
+An agent holds one request open (a long poll). It is answered at once when an administrator asks for a report, within half a
+second when the checks of its account change, and otherwise when its time is over. Waiting costs memory, so only so many may;
+the others are told when to ask again. Changes of checks are read from the database, so that they are seen whichever process
+made them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from gatepost.errors import StorageError
+from gatepost.wire.device import Called
+
+if TYPE_CHECKING:
+    from gatepost.controlplane.ports import Registration, Storage
+
+_LONGEST_WAIT: Final = 50.0
+"""Seconds: proxies and firewalls commonly end a silent connection after a minute."""
+_GLANCE: Final = 0.5
+"""Seconds between two looks at the versions of the accounts whose agents wait."""
+_AGAIN_WHEN_FULL: Final = 30
+"""Seconds after which an agent asks again that found no room to wait."""
+
+
+class _Waiting(msgspec.Struct, eq=False):
+    account: int
+    version: int
+    answer: asyncio.Future[bool]
+
+
+class Calls:
+    """The agents that wait at this process. Only its event loop may touch it, but for `call`."""
+
+    def __init__(self, storage: Storage, room: int, longest: float = _LONGEST_WAIT) -> None:
+        self._storage = storage
+        self._room = room
+        self._longest = longest
+        self._waiting: dict[tuple[int, int], _Waiting] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look for changes; called in the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._look())
+
+    def stop(self) -> None:
+        """Let all that wait go home."""
+        if self._task is not None:
+            self._task.cancel()
+        for waiting in self._waiting.values():
+            _answer(waiting, report_now=False)
+
+    def call(self, account: int, registration: int) -> None:
+        """Ask one device for a report now; any thread may call this, and a device that does not wait is not reached."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ring, (account, registration))
+
+    async def wait(self, registration: Registration, checks_version: int, current: int) -> Called:
+        """Wait until there is something to say; ``current`` is the version of the account's checks as just read."""
+        if checks_version != current:
+            return Called(report_now=True, again_in=0)
+        if len(self._waiting) >= self._room:
+            return Called(report_now=False, again_in=_AGAIN_WHEN_FULL)
+        waiting = _Waiting(
+            account=registration.account,
+            version=current,
+            answer=asyncio.get_running_loop().create_future(),
+        )
+        # One wait a device: a newer one ends the older, whose connection may be long dead.
+        key = registration.account, registration.number
+        older = self._waiting.pop(key, None)
+        if older is not None:
+            _answer(older, report_now=False)
+        self._waiting[key] = waiting
+        try:
+            report_now = await asyncio.wait_for(waiting.answer, self._longest)
+        except TimeoutError:
+            report_now = False
+        finally:
+            if self._waiting.get(key) is waiting:
+                del self._waiting[key]
+        return Called(report_now=report_now, again_in=0)
+
+    def _ring(self, key: tuple[int, int]) -> None:
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            _answer(waiting, report_now=True)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(_GLANCE)
+            accounts = {item.account for item in self._waiting.values()}
+            if accounts:
+                try:
+                    versions = await asyncio.to_thread(self._versions, accounts)
+                except StorageError:
+                    continue
+                for item in list(self._waiting.values()):
+                    if versions.get(item.account, item.version) != item.version:
+                        _answer(item, report_now=True)
+
+    def _versions(self, accounts: set[int]) -> dict[int, int]:
+        with self._storage.reading() as records:
+            return {account: records.checks.version(account) for account in accounts}
+
+
+def _answer(waiting: _Waiting, *, report_now: bool) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_result(report_now)
