@@ -8,7 +8,6 @@ delete a file. SQL does not enter here. Sources: SQLite's file format, 3; ``docs
 from __future__ import annotations
 
 import fcntl
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -35,6 +34,9 @@ def ask_copy(file: OpenFile, access: Access, scratch: str | None, question: Call
 
     The copies are of one moment: meanwhile we hold SQLite's lock for readers, under which nobody plays the journal back.
     """
+    # Imported here: it brings half a dozen modules, and hardly any reader ever meets such a journal.
+    import tempfile  # noqa: PLC0415 - see above
+
     try:
         with tempfile.TemporaryDirectory(prefix="gatepost-", dir=scratch) as folder:
             copy = f"{folder}/copy.db"
