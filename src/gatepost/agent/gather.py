@@ -12,7 +12,7 @@ import msgspec
 from gatepost.core.certificate import Certificate
 from gatepost.core.check import MAXIMUM_CANDIDATES, Check
 from gatepost.core.evaluation import Evaluation, evaluate
-from gatepost.core.finding import Candidate, Findings, KeyState, Proof
+from gatepost.core.finding import Candidate, Findings, KeyState, Location, Proof
 from gatepost.stores.interface import Query, Store, Unsigned
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gatepost.core.device import DeviceFacts
-    from gatepost.core.finding import Location
 
-    Signatures = dict[tuple[bytes, Location], bytes]
-    """As in `wire.device`: by the certificate's SHA-256 and the place of the key."""
+
+Signatures = dict[tuple[bytes, Location], bytes]
+"""As in `wire.device`: by the certificate's SHA-256 and the place of the key."""
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,8 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: Evaluation
     signatures: Signatures
     too_many: bool
+    commands: dict[tuple[bytes, Location], tuple[str, ...]]
+    """For each reported candidate, the words of a command by which a person sees it in its store."""
 
 
 def gather(
@@ -60,7 +62,16 @@ def gather(
         signed = tuple(_sign(item, owners[_place(item)], statement, signatures) for item in nearest)
         findings = msgspec.structs.replace(findings, candidates=signed)
         evaluation = evaluate(check, facts, findings, now)
-    return Gathered(evaluation=evaluation, signatures=signatures, too_many=findings.too_many)
+    places = [_place(item.candidate) for item in evaluation.certificates]
+    return Gathered(
+        evaluation=evaluation,
+        signatures=signatures,
+        too_many=findings.too_many,
+        commands={
+            place: owners[place].command(item.candidate)
+            for place, item in zip(places, evaluation.certificates, strict=True)
+        },
+    )
 
 
 def _place(candidate: Candidate) -> tuple[bytes, Location]:

@@ -53,6 +53,8 @@ def _copy_both(file: OpenFile, access: Access, target: str) -> Obstacle | None:
     except BlockingIOError:
         return Obstacle(Reason.STORE_BUSY, "another program is undoing an interrupted change")
     with open_file(f"{file.path}-journal", access, MAXIMUM_DATABASE) as journal:
+        if isinstance(journal, Obstacle) and journal.reason is Reason.STORE_MISSING:
+            return Obstacle(Reason.STORE_BUSY, "another program has just undone an interrupted change")
         if isinstance(journal, Obstacle):
             return journal
         if journal.read(len(_MAGIC), max(0, journal.size - len(_MAGIC))) == _MAGIC:

@@ -1,4 +1,4 @@
-"""What every store offers: the same two names, ``read`` and ``sign``.
+"""What every store offers: it reads and it signs, it says which files to watch, and by which command a person sees the same.
 
 A reader never writes, never asks a person, never waits longer than its bound, and never raises for what a store may hold:
 whatever it could not look into comes back as a `Fault` beside what it found. Readers do not know each other.
@@ -35,6 +35,11 @@ class Unsigned(msgspec.Struct, frozen=True):
 class Store(Protocol):
     """One place where certificates lie."""
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The absolute paths of the files that it consists of, there or not: a change of one may change what is read."""
+        ...
+
     def read(self, query: Query) -> Findings:
         """Find the candidates and count the others. Never raises for what the store holds."""
         ...
@@ -44,4 +49,8 @@ class Store(Protocol):
 
         None where this kind of store cannot sign at all, so that the evidence stays ``key_present``.
         """
+        ...
+
+    def command(self, candidate: Candidate) -> tuple[str, ...]:
+        """Return the words of a command by which a person sees this candidate in its store; nothing of ours runs it."""
         ...

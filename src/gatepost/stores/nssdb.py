@@ -88,6 +88,9 @@ _REASONS: Final = {
     sqlite3.SQLITE_INTERRUPT: (Reason.STORE_UNREADABLE, f"an answer took more than {_MAXIMUM_STEPS} steps"),
 }
 
+_INTERRUPTED: Final = Obstacle(Reason.STORE_UNREADABLE, "an interrupted change must be undone first")
+"""The answer of a database that was left half written; a private copy is asked instead."""
+
 _ONE_READER: Final = threading.Lock()
 """POSIX locks belong to the process: whoever closes a file loses the locks that another thread's SQLite has on it."""
 
@@ -125,6 +128,16 @@ class NssDatabase:
         self._directory = directory
         self._access = access
         self._scratch = scratch
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Both databases."""
+        return f"{self._directory}/cert9.db", f"{self._directory}/key4.db"
+
+    def command(self, candidate: Candidate) -> tuple[str, ...]:
+        """Show the certificate by NSS's own tool; every one under the nickname is shown, if several share it."""
+        label = candidate.location.label
+        return ("certutil", "-L", "-d", f"sql:{self._directory}", *(("-n", label) if label else ()))
 
     def read(self, query: Query) -> Findings:
         """Find the candidates by the issuer index, and their keys by id; never asks for a password."""
@@ -195,11 +208,10 @@ class NssDatabase:
             obstacle = _examine(file)
             if obstacle is not None:
                 return _at(file.path, obstacle)
-            answer = _query(file.path, "ro", table, question)
-            if answer is None:
-                answer = ask_copy(
-                    file, self._access, self._scratch, partial(_query_copy, table=table, question=question)
-                )
+            answer = _query(file.path, mode="ro", table=table, question=question)
+            if answer is _INTERRUPTED:
+                again = partial(_query, mode="rw", table=table, question=question)
+                answer = ask_copy(file, self._access, self._scratch, again)
             return _at(file.path, answer) if isinstance(answer, Obstacle) else answer
 
 
@@ -223,8 +235,8 @@ def _at(path: str, obstacle: Obstacle) -> Obstacle:
     return Obstacle(obstacle.reason, f"{shown(path)}: {obstacle.detail}")
 
 
-def _query(path: str, mode: str, table: str, question: _Question[_T]) -> _T | Obstacle | None:
-    """Open a database and put the question to it, within our limits; None: an interrupted change must be undone first."""
+def _query(path: str, *, mode: str, table: str, question: _Question[_T]) -> _T | Obstacle:
+    """Open a database, for reading alone or (``rw``, a copy of ours) to undo an interrupted change, and put the question."""
     escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
         with closing(_connect(f"file:{escaped}?mode={mode}")) as connection:
@@ -235,16 +247,10 @@ def _query(path: str, mode: str, table: str, question: _Question[_T]) -> _T | Ob
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         if code == sqlite3.SQLITE_READONLY_ROLLBACK:
-            return None
+            return _INTERRUPTED
         # The lowest byte is the primary code (SQLite's result codes).
         reason, words = _REASONS.get(code & 0xFF, (Reason.STORE_UNREADABLE, "SQLite could not read it"))
         return Obstacle(reason, f"{words} ({error})")
-
-
-def _query_copy(path: str, *, table: str, question: _Question[_T]) -> _T | Obstacle:
-    """Put the question to a copy that is ours, in which SQLite may write to undo an interrupted change."""
-    answer = _query(path, "rw", table, question)
-    return Obstacle(Reason.STORE_CORRUPT, "an interrupted change cannot be undone") if answer is None else answer
 
 
 def _connect(uri: str) -> sqlite3.Connection:

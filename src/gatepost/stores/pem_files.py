@@ -80,6 +80,16 @@ class PemFiles:
         self._paths = paths
         self._access = access
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The files themselves."""
+        return self._paths
+
+    def command(self, candidate: Candidate) -> tuple[str, ...]:
+        """Show the file's certificates by OpenSSL, several of them one after another."""
+        path = candidate.location.path
+        return ("openssl", "storeutl", "-noout", "-text", "-certs", path)
+
     def read(self, query: Query) -> Findings:
         """Find the candidates in all files; each file that could not be read is a fault beside them."""
         files, faults = self._open()

@@ -16,6 +16,11 @@ class RefusedPlace:
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Nothing to watch."""
+        return ()
+
     def read(self, query: Query) -> Findings:
         """Report the fault."""
         del query
@@ -24,3 +29,8 @@ class RefusedPlace:
     def sign(self, candidate: Candidate, statement: bytes) -> None:
         """Sign nothing."""
         del candidate, statement
+
+    def command(self, candidate: Candidate) -> tuple[str, ...]:
+        """Nothing can be seen in it."""
+        del candidate
+        return ()
