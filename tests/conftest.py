@@ -19,6 +19,15 @@ hypothesis.settings.register_profile("gatepost", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("gatepost")
 
 
+# Longer values are signatures, certificates and the like: they differ from run to run.
+_READABLE = 40
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test's long parameter by its argument: workers must agree on the names of tests, and people read them."""
+    return argname if isinstance(val, bytes | str) and len(val) > _READABLE else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _strange_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Give the whole run an empty home, and none of the settings that the person running it may have."""
