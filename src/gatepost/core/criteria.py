@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 import msgspec
 
@@ -208,6 +208,8 @@ class PrivateKey:
                 return Reason.PRIVATE_KEY_UNUSABLE
             case KeyState.PRESENT:
                 return Reason.POSSESSION_UNPROVEN
+            case _:
+                assert_never(candidate.key)
 
 
 def reached_evidence(candidate: Candidate, certificate: Certificate, policies: tuple[str, ...]) -> Evidence:

@@ -159,15 +159,17 @@ def _judge(candidate: Candidate, criteria: tuple[Criterion, ...], step: OneStep,
 def _nearness(judged: Judged) -> tuple[object, ...]:
     """Order: fewest unmet criteria, then the latest end, then SHA-256; what cannot be read comes last.
 
-    One certificate in several places comes first where its evidence is strongest, then by the place.
+    One certificate in several places comes first where its evidence is strongest, then by the place, then by whatever else
+    a device may say of it: no order of a report decides anything.
     """
-    certificate = judged.candidate.certificate
-    place = judged.candidate.location
+    candidate = judged.candidate
+    certificate, place = candidate.certificate, candidate.location
     end = -certificate.not_after.timestamp() if isinstance(certificate, Certificate) else 0.0
     unread = isinstance(certificate, Malformed)
     weakness = -judged.evidence.rank if judged.evidence else 0
     where = place.path, place.label or "", place.user or "", place.store
-    return unread, len(judged.reasons), end, certificate.sha256, weakness, where
+    said = judged.reasons, candidate.key, candidate.proof, candidate.key_detail
+    return unread, len(judged.reasons), end, certificate.sha256, weakness, where, said
 
 
 def _error_causes(findings: Findings, missing: str, *, too_many: bool) -> tuple[Reason, ...]:
