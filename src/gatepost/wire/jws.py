@@ -26,6 +26,9 @@ from gatepost.errors import InputError
 _HALF: Final = 32
 POINT_LENGTH: Final = 65
 """Bytes of an uncompressed P-256 point: 04, x, y."""
+_THUMBPRINT_LENGTH: Final = 32
+_MAXIMUM_HEADER: Final = 512
+"""Characters of an encoded header; ours have 140. Headers are remembered, so that long ones would fill the memory."""
 _URL_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _STANDARD_ONLY: Final = frozenset(b"+/=")
 
@@ -119,6 +122,8 @@ def split(kind: Kind, document: bytes) -> Signed:
     if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature.
         raise InputError("body", "is not a compact JWS", "three base64url parts with dots between")
     header, payload, signature = parts
+    if len(header) > _MAXIMUM_HEADER:
+        raise InputError("header", f"has {len(header)} characters", f"at most {_MAXIMUM_HEADER}")
     decoded = decode_base64url(signature, "signature")
     if len(decoded) != 2 * _HALF:
         raise InputError("signature", f"has {len(decoded)} bytes", "64, as ES256 makes them")
@@ -153,7 +158,10 @@ def _thumbprint_in(kind: Kind, header: bytes) -> bytes:
         raise InputError("header/alg", f"is {decoded.alg!r}", "ES256")
     if decoded.typ != kind:
         raise InputError("header/typ", f"is {decoded.typ!r}", kind)
-    return decode_base64url(decoded.kid.encode(), "header/kid")
+    name = decode_base64url(decoded.kid.encode(), "header/kid")
+    if len(name) != _THUMBPRINT_LENGTH:
+        raise InputError("header/kid", f"has {len(name)} bytes", "the 32 of an RFC 7638 thumbprint")
+    return name
 
 
 @lru_cache(maxsize=16_384)
