@@ -28,6 +28,7 @@ from gatepost.wire.device import (
     Report,
     Sync,
     answer_from_core,
+    certificates_to_core,
     check_to_core,
     decode,
     instant,
@@ -122,9 +123,9 @@ class Agent:
     def _checks(self) -> tuple[NamedCheck, ...]:
         if not self._progress.checks:
             return ()
-        return tuple(
-            NamedCheck(check_to_core(item), item.name) for item in decode(self._progress.checks, Checks).checks
-        )
+        document = decode(self._progress.checks, Checks)
+        certificates = certificates_to_core(document.certificates)
+        return tuple(NamedCheck(check_to_core(item, certificates), item.name) for item in document.checks)
 
     def _report(self, nonce: bytes, named: tuple[NamedCheck, ...]) -> Cycle:
         try:

@@ -31,6 +31,7 @@ from gatepost.wire.device import (
     Sync,
     Synced,
     Wait,
+    authorities_from_core,
     certificates_to_core,
     check_from_core,
     claim_to_core,
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatepost.controlplane.ports import Records, Storage
+    from gatepost.core.evaluation import Evaluation
+    from gatepost.core.finding import Candidate, Location
 
 _CHECKS_VALID_FOR: Final = 24 * 60 * 60 * 1000
 """How long, in ms, an agent may go on with checks that no server has confirmed."""
@@ -209,25 +212,35 @@ class Posture:
             expected=describe_expected(live.check, facts),
             received=describe_received(evaluation, claim.status),
             nonce=binding.nonce,
-            signature=_signature_of_nearest(claim, result),
+            signature=_signature_of_nearest(claim, evaluation),
             reports=1,
         )
         return Judgement(live=live, result=result, entry=entry)
 
     def _sign_checks(self, view: AccountView, registration: Registration) -> str:
+        live = view.checks_for(registration)
         document = Checks(
             account_id=view.public_id,
             version=view.version,
             valid_until=self._now() + _CHECKS_VALID_FOR,
-            checks=tuple(check_from_core(item.check, item.name) for item in view.checks_for(registration)),
+            certificates=authorities_from_core(item.check for item in live),
+            checks=tuple(check_from_core(item.check, item.name) for item in live),
         )
         payload = msgspec.json.encode(document)
         return jws.sign(jws.Kind.CHECKS, payload, view.keys.signing_key, view.keys.thumbprint).decode()
 
 
-def _signature_of_nearest(claim: Claim, result: Result) -> bytes | None:
-    pairs = zip(claim.findings.candidates, claim.signatures, strict=True)
-    return next((signature for item, signature in pairs if item.certificate.sha256 == result.certificate), None)
+def _signature_of_nearest(claim: Claim, evaluation: Evaluation) -> bytes | None:
+    """Return the signature that came with the nearest candidate: of one certificate in two places, the one judged."""
+    for judged in evaluation.certificates[:1]:
+        for candidate, signature in zip(claim.findings.candidates, claim.signatures, strict=True):
+            if _place(candidate) == _place(judged.candidate):
+                return signature
+    return None
+
+
+def _place(candidate: Candidate) -> tuple[bytes, Location]:
+    return candidate.certificate.sha256, candidate.location
 
 
 def _compile(records: Records, number: int, version: int, *, results_expire: bool) -> AccountView:

@@ -7,8 +7,9 @@ Every bound below is a refusal by the decoder, before anything looks at the cont
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
 import msgspec
 
@@ -32,6 +33,9 @@ from gatepost.core.report import Claim
 from gatepost.errors import InputError
 from gatepost.wire.jws import JsonWebKey
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _T = TypeVar("_T")
 
 MAXIMUM_REPORT: Final = 64 * 1024
@@ -39,6 +43,8 @@ MAXIMUM_REPORT: Final = 64 * 1024
 MAXIMUM_CHECKS: Final = 64
 """As many checks as one device answers."""
 _MAXIMUM_FAULTS: Final = 64
+_PLACE: Final = re.compile(r"(?P<problem>.*) - at (?:`key` in )?`\$(?P<path>.*)`", re.DOTALL)
+"""How msgspec ends its words where something within a document is wrong."""
 
 Signatures = dict[tuple[bytes, Location], bytes]
 """Possession signatures by the certificate's SHA-256 (raw) and the place of the key that made them."""
@@ -193,12 +199,12 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CheckDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One check as it travels to the device: everything that evaluation needs, the signing certificates included."""
+    """One check as it travels to the device; ``authorities`` names its signing certificates by their SHA-256."""
 
     id: Identifier
     version: int
     name: str
-    authorities: tuple[bytes, ...]
+    authorities: tuple[Fingerprint, ...]
     cn: str = ""
     subject_alternative_names: tuple[str, ...] = ()
     extended_key_usage: tuple[Purpose, ...] = ()
@@ -213,12 +219,16 @@ class CheckDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class Checks(msgspec.Struct, frozen=True, kw_only=True):
-    """Signed by the account's key: the checks of one device, their version, and until when (ms) they may be used."""
+    """Signed by the account's key: the checks of one device, their version, and until when (ms) they may be used.
+
+    ``certificates``: the signing certificates, DER by SHA-256, each once however many checks name it.
+    """
 
     v: Literal[1] = 1
     account_id: Identifier
     version: int
     valid_until: int
+    certificates: dict[Fingerprint, bytes]
     checks: Annotated[tuple[CheckDocument, ...], msgspec.Meta(max_length=MAXIMUM_CHECKS)]
 
 
@@ -227,8 +237,9 @@ def decode(payload: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        problem, _, path = str(error).partition(" - at `$")
-        pointer = path.rstrip("`").replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")
+        placed = _PLACE.fullmatch(str(error))
+        problem, path = (placed["problem"], placed["path"]) if placed else (error, "")
+        pointer = path.replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")
         raise InputError(pointer or "body", f"cannot be read: {problem}") from error
 
 
@@ -243,7 +254,7 @@ def check_from_core(check: Check, name: str) -> CheckDocument:
         id=check.id,
         version=check.version,
         name=name,
-        authorities=tuple(item.der for item in check.authorities),
+        authorities=tuple(item.fingerprint for item in check.authorities),
         cn=check.common_name.text if check.common_name else "",
         subject_alternative_names=tuple(
             f"{item.kind}:{item.template.text}" if item.kind else item.template.text for item in check.alternative_names
@@ -260,13 +271,17 @@ def check_from_core(check: Check, name: str) -> CheckDocument:
     )
 
 
-def check_to_core(document: CheckDocument) -> Check:
+def authorities_from_core(checks: Iterable[Check]) -> dict[str, bytes]:
+    """Write the signing certificates of all these checks, each once."""
+    return {item.fingerprint: item.der for check in checks for item in check.authorities}
+
+
+def check_to_core(document: CheckDocument, certificates: dict[str, Certificate | Malformed]) -> Check:
     """Read a check on the device; raises `InputError` for what no server of ours would send."""
-    parsed = [parse_certificate(item) for item in document.authorities]
     return Check(
         id=document.id,
         version=document.version,
-        authorities=tuple(item for item in parsed if isinstance(item, Certificate)),
+        authorities=tuple(_authority_to_core(name, certificates) for name in document.authorities),
         common_name=parse_template(document.cn, "cn") if document.cn else None,
         alternative_names=tuple(
             parse_name_template(text, "subject_alternative_names") for text in document.subject_alternative_names
@@ -280,6 +295,13 @@ def check_to_core(document: CheckDocument) -> Check:
         schedule=document.schedule,
         expiration=document.expiration,
     )
+
+
+def _authority_to_core(name: str, certificates: dict[str, Certificate | Malformed]) -> Certificate:
+    certificate = certificates.get(name)
+    if not isinstance(certificate, Certificate):
+        raise InputError("/checks/authorities", f"names {name}, which the document does not carry, or not whole")
+    return certificate
 
 
 def answer_from_core(check: Check, evaluation: Evaluation, signatures: Signatures, *, too_many: bool) -> CheckAnswer:
@@ -302,7 +324,7 @@ def _candidate_from_core(candidate: Candidate, signatures: Signatures) -> Placed
         store=place.store,
         path=_bounded(place.path),
         label=None if place.label is None else _bounded(place.label),
-        user=place.user,
+        user=None if place.user is None else _bounded(place.user),
         key=candidate.key,
         key_detail=_bounded(candidate.key_detail),
         distrusted=candidate.distrusted,
@@ -312,8 +334,13 @@ def _candidate_from_core(candidate: Candidate, signatures: Signatures) -> Placed
 
 def _fault_from_core(fault: Fault) -> PlacedFault:
     place = fault.location
-    path, detail = _bounded(place.path), _bounded(fault.detail)
-    return PlacedFault(store=place.store, path=path, user=place.user, reason=fault.reason, detail=detail)
+    return PlacedFault(
+        store=place.store,
+        path=_bounded(place.path),
+        user=None if place.user is None else _bounded(place.user),
+        reason=fault.reason,
+        detail=_bounded(fault.detail),
+    )
 
 
 def _bounded(text: str) -> str:
@@ -358,7 +385,7 @@ def _fault_to_core(fault: PlacedFault) -> Fault:
 
 
 def certificates_to_core(certificates: dict[str, bytes]) -> dict[str, Certificate | Malformed]:
-    """Parse the certificates of a report; `InputError` where one's digest is not its name."""
+    """Parse the certificates of a document; `InputError` where one's digest is not its name."""
     parsed = {name: parse_certificate(content) for name, content in certificates.items()}
     for name, certificate in parsed.items():
         if certificate.fingerprint != name:
