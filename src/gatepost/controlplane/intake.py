@@ -47,6 +47,8 @@ class Intake:
         self._posture = posture
         self._now = now
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(_MAXIMUM_WAITING)
+        self._gate = threading.Lock()
+        self._open = True
         self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
 
     def start(self) -> None:
@@ -54,17 +56,27 @@ class Intake:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what waits, then end."""
+        """Finish what waits, then end; what comes later is asked to come back."""
+        with self._gate:
+            self._open = False
         self._waiting.put(None)
         self._thread.join()
 
     def submit(self, document: bytes) -> Future[Acknowledgement]:
-        """Queue a report; the future ends when it is durable, or with why not. Raises `OverloadedError` when full."""
+        """Queue a report; the future ends when it is durable, or with why not.
+
+        Raises `OverloadedError` when the queue is full, and after `stop`. A future may be cancelled: then nobody listens, and
+        the report is dropped, or recorded where that had begun.
+        """
         waiting = _Waiting(document, Future())
-        try:
-            self._waiting.put_nowait(waiting)
-        except queue.Full:
-            raise OverloadedError(_RETRY_AFTER) from None
+        # Whatever is put, is put before the end that `stop` puts: nothing is left waiting behind it.
+        with self._gate:
+            if not self._open:
+                raise OverloadedError(_RETRY_AFTER)
+            try:
+                self._waiting.put_nowait(waiting)
+            except queue.Full:
+                raise OverloadedError(_RETRY_AFTER) from None
         return waiting.answer
 
     def _work(self) -> None:
@@ -91,15 +103,30 @@ class Intake:
 
     def _take(self, group: list[_Waiting]) -> None:
         """Judge, commit, answer. Whatever happens, every future ends."""
+        # From here on a future cannot be cancelled, so that it can be answered.
+        wanted = [item for item in group if item.answer.set_running_or_notify_cancel()]
         try:
             with self._storage.reading() as records:
-                for item in group:
+                for item in wanted:
                     self._judge(records, item)
-            self._commit(group)
-        except GatepostError as error:
-            _fail(group, error)
         except Exception as error:  # noqa: BLE001 - the thread must live on, and each waiting device must hear "no".
-            _fail(group, StorageError(type(error).__name__))
+            _fail(wanted, error)
+        if judged := [item for item in wanted if item.judged is not None and not item.answer.done()]:
+            self._finish(judged)
+
+    def _finish(self, group: list[_Waiting]) -> None:
+        """Commit and answer; one report that cannot be written must not take the others of its group with it."""
+        try:
+            self._commit(group)
+        except StorageError as error:
+            # The database's own trouble: each of them would meet it.
+            _fail(group, error)
+        except Exception as error:  # noqa: BLE001 - as in `_take`.
+            if len(group) == 1:
+                _fail(group, error)
+            else:
+                for item in group:
+                    self._finish([item])
 
     def _judge(self, records: Records, item: _Waiting) -> None:
         try:
@@ -188,7 +215,8 @@ def _verdict(judgement: Judgement) -> Verdict:
     )
 
 
-def _fail(group: list[_Waiting], error: GatepostError) -> None:
+def _fail(group: list[_Waiting], error: Exception) -> None:
+    answer = error if isinstance(error, GatepostError) else StorageError(type(error).__name__)
     for item in group:
         if not item.answer.done():
-            item.answer.set_exception(error)
+            item.answer.set_exception(answer)
