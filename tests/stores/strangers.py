@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import traceback
@@ -76,3 +77,25 @@ def meanwhile(work: Callable[[], None]) -> Iterator[None]:
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+@contextmanager
+def holding(file: Path, byte: int) -> Iterator[None]:
+    """Let another process hold a lock for writing on one byte of a file."""
+    reading, writing = os.pipe()
+
+    def lock() -> None:
+        descriptor = os.open(file, os.O_RDWR)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX, 1, byte)
+        os.write(writing, b"!")
+        signal.pause()
+
+    child = _forked(lock)
+    try:
+        assert os.read(reading, 1) == b"!"
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reading)
+        os.close(writing)
