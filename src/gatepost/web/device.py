@@ -41,7 +41,11 @@ if TYPE_CHECKING:
 PREFIX: Final = "/device/"
 _BODY_DEADLINE: Final = 10.0
 """Seconds in which a body must have come: longer than any honest network needs for 64 KiB."""
+_SHOWN: Final = 80
+"""As many characters of a path or method as a message repeats."""
 _Headers = tuple[tuple[bytes, bytes], ...]
+_Answer = tuple[int, object, _Headers]
+"""A status, a document, and headers beside the usual ones."""
 _REFUSED: Final = {Reason.DEVICE_NOT_ENROLLED.value: 401, Reason.DEVICE_REVOKED.value: 403}
 """The status of a refused report by its reason; every other one is a conflict, 409."""
 _BEARER: Final = b"Bearer "
@@ -51,7 +55,11 @@ _log = structlog.get_logger("gatepost.device")
 class DeviceApi:
     """The ASGI application under ``/device/``."""
 
-    def __init__(self, enroller: Enroller, posture: Posture, intake: Intake, calls: Calls) -> None:
+    def __init__(
+        self, enroller: Enroller, posture: Posture, intake: Intake, calls: Calls, *, deadline: float = _BODY_DEADLINE
+    ) -> None:
+        """Take the use cases, and the seconds in which a body must have come."""
+        self._deadline = deadline
         self._enroller = enroller
         self._posture = posture
         self._intake = intake
@@ -65,25 +73,31 @@ class DeviceApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        status: int = 200
-        extra: _Headers = ()
-        answer: object
-        try:
-            answer = await self._answer(scope, receive)
-        except GatepostError as error:
-            status, answer, extra = _refuse(error)
-        except Exception as error:  # noqa: BLE001 - no traceback reaches a device; the operator's log has it.
-            _log.exception("device request failed", path=scope["path"], error=type(error).__name__)
-            status, answer = 500, Refusal(reason="internal-error", detail="the server's log says more")
+        status, answer, extra = self._missed(scope) or await self._answer(scope, receive)
         await _send(send, status, answer, extra)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> object:
-        route = self._routes.get(scope["path"])
-        if route is None:
-            raise _NoRouteError(404, f"no route {scope['path']}; there are {', '.join(self._routes)}")
+    def _missed(self, scope: Scope) -> _Answer | None:
+        """Refuse a path or a method that this API does not have."""
+        if scope["path"] not in self._routes:
+            detail = f"no route {scope['path'][:_SHOWN]}; there are {', '.join(self._routes)}"
+            return 404, Refusal(reason="no-route", detail=detail), ()
         if scope["method"] != "POST":
-            raise _NoRouteError(405, f"{scope['method']} is not allowed here; POST is")
-        return await route(scope, await _read(receive))
+            detail = f"{scope['method'][:_SHOWN]} is not allowed here; POST is"
+            return 405, Refusal(reason="no-route", detail=detail), ((b"allow", b"POST"),)
+        return None
+
+    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+        try:
+            body = await _read(receive, self._deadline)
+            if body is None:
+                detail = f"the body did not come within {self._deadline:g} seconds"
+                return 408, Refusal(reason="too-slow", detail=detail), ()
+            return 200, await self._routes[scope["path"]](scope, body), ()
+        except GatepostError as error:
+            return _refuse(error)
+        except Exception as error:  # noqa: BLE001 - no traceback reaches a device; the operator's log has it.
+            _log.exception("device request failed", path=scope["path"], error=type(error).__name__)
+            return 500, Refusal(reason="internal-error", detail="the server's log says more"), ()
 
     async def _enroll(self, scope: Scope, body: bytes) -> object:
         credentials = [value for name, value in scope["headers"] if name == b"authorization"]
@@ -103,22 +117,14 @@ class DeviceApi:
         return await self._calls.wait(registration, known, current)
 
 
-class _NoRouteError(GatepostError):
-    """A path or method that the device API does not have; stays within this file."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(status, detail)
-        self.status = status
-        self.detail = detail
-
-
-async def _read(receive: Receive) -> bytes:
-    """Read a body of at most 64 KiB within the deadline."""
+async def _read(receive: Receive, deadline: float) -> bytes | None:
+    """Read a body of at most 64 KiB; None when it did not come within the deadline."""
     chunks: list[bytes] = []
     size = 0
+    more = True
     try:
-        async with asyncio.timeout(_BODY_DEADLINE):
-            while True:
+        async with asyncio.timeout(deadline):
+            while more:
                 message = await receive()
                 if message["type"] != "http.request":
                     raise InputError("body", "ended before it was complete")
@@ -126,20 +132,20 @@ async def _read(receive: Receive) -> bytes:
                 size += len(chunks[-1])
                 if size > MAXIMUM_REPORT:
                     raise TooLargeError("body", MAXIMUM_REPORT)
-                if not message.get("more_body", False):
-                    return b"".join(chunks)
+                more = message.get("more_body", False)
     except TimeoutError:
-        raise InputError("body", f"did not come within {_BODY_DEADLINE:.0f} seconds") from None
+        return None
+    return b"".join(chunks)
 
 
-def _refuse(error: GatepostError) -> tuple[int, Refusal, _Headers]:
+def _refuse(error: GatepostError) -> _Answer:
     """Turn an error into a status, a body and headers."""
     if isinstance(error, StorageError):
         _log.error("storage failed", detail=error.detail)
     status, reason, detail = _words(error)
     headers: _Headers = ()
-    if status == 405:  # noqa: PLR2004 - method not allowed.
-        headers = ((b"allow", b"POST"),)
+    if status == 401:  # noqa: PLR2004 - whoever refuses a credential says which kind would do (RFC 9110, 11.6.1).
+        headers = ((b"www-authenticate", b'Bearer realm="gatepost"'),)
     elif status == 503:  # noqa: PLR2004 - come back later.
         headers = ((b"retry-after", str(getattr(error, "retry_after", 10)).encode()),)
     nonce = error.nonce if isinstance(error, ReportRefusedError) else b""
@@ -161,8 +167,6 @@ def _words(error: GatepostError) -> tuple[int, str, str]:
             words = (503, "overloaded", "too many reports wait")
         case StorageError():
             words = (503, "storage", "the server cannot store now")
-        case _NoRouteError():
-            words = (error.status, "no-route", error.detail)
         case InputError():
             words = (400, "bad-request", str(error))
         case _:
