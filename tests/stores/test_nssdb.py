@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -271,6 +272,25 @@ def test_nothing_signs_with_a_key_in_a_database(database: Database) -> None:
     """The evidence stays that the key is there."""
     candidate = by_label(database.read())["pair"]
     assert NssDatabase(str(database.folder), Access()).sign(candidate, b"statement") is None  # type: ignore[func-returns-value]  # that is the point
+
+
+# --- For people -------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_shows_the_certificate_to_a_person(database: Database) -> None:
+    """Run for real; without a nickname it lists the whole database."""
+    store = NssDatabase(str(database.folder), Access())
+    candidate = by_label(database.read())["lonely"]
+    nameless = msgspec.structs.replace(candidate, location=Location(store=StoreKind.NSSDB, path=str(database.folder)))
+    shown = subprocess.run(store.command(candidate), check=True, capture_output=True, text=True).stdout
+    assert 'Subject: "CN=lonely"' in shown
+    assert {"pair", "rsa", "lonely", "other"} == nss.listed(database.folder)
+    assert ("certutil", "-L", "-d", f"sql:{database.folder}") == store.command(nameless)
+
+
+def test_both_files_are_watched() -> None:
+    """A change of either may change what is read."""
+    assert ("/x/cert9.db", "/x/key4.db") == NssDatabase("/x", Access()).watched
 
 
 # --- Cost -------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -169,6 +170,20 @@ def test_too_many_candidates_are_cut_off_and_reported(
 
 def _size(findings: Findings) -> tuple[int, bool]:
     return len(findings.candidates), findings.too_many
+
+
+def test_the_command_shows_the_certificate_to_a_person(
+    tmp_path: Path, authority: CertificateAuthority, query: Query
+) -> None:
+    """Run for real."""
+    place = store(tmp_path, a=authority.issue(cn="seen-by-hand").pem)
+    command = place.command(only(place.read(query)))
+    assert "seen-by-hand" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_all_files_are_watched() -> None:
+    """Also those that are not there yet."""
+    assert ("/a", "/b") == PemFiles(("/a", "/b"), Access()).watched
 
 
 # --- Faults -----------------------------------------------------------------------------------------------------------

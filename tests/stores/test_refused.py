@@ -19,8 +19,8 @@ def test_a_refused_place_gives_its_fault_and_nothing_else() -> None:
     assert Findings(faults=(FAULT,)) == place.read(Query(issuers=frozenset()))
 
 
-def test_a_refused_place_signs_nothing() -> None:
+def test_a_refused_place_signs_watches_and_shows_nothing() -> None:
     """It holds no candidate that could be asked to."""
-    certificate = Malformed(b"", b"", "")
+    candidate = Candidate(certificate=Malformed(b"", b"", ""), location=FAULT.location)
     place: Store = RefusedPlace(FAULT)
-    assert place.sign(Candidate(certificate=certificate, location=FAULT.location), b"statement") is None
+    assert (None, (), ()) == (place.sign(candidate, b"statement"), place.watched, place.command(candidate))
