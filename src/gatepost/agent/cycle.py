@@ -21,12 +21,14 @@ from gatepost.wire import jws
 from gatepost.wire.device import (
     MAXIMUM_REPORT,
     Acknowledgement,
+    Called,
     CheckAnswer,
     Checks,
     Enrollment,
     Facts,
     Report,
     Sync,
+    Wait,
     answer_from_core,
     certificates_to_core,
     check_to_core,
@@ -97,6 +99,11 @@ class Agent:
             nonce, named = self._synchronise()
             cycle = self._report(nonce, named)
         return cycle
+
+    def wait(self) -> Called:
+        """Hold one request open until the server calls, or its time is over."""
+        request = Wait(aud=self._enrolled.audience, checks_version=self._progress.checks_version)
+        return self._server.wait(self._key.sign(jws.Kind.WAIT, request))
 
     def _synchronise(self) -> tuple[bytes, tuple[NamedCheck, ...]]:
         request = Sync(aud=self._enrolled.audience, checks_version=self._progress.checks_version)

@@ -22,10 +22,8 @@ _SHORTEST_RETRY: Final = 2.0
 _LONGEST_RETRY: Final = 300.0
 _SETTLE: Final = 0.1
 """Seconds to let a change settle: a store is written in several steps."""
-_SHORTEST_GAP: Final = 0.5
-_LONGEST_GAP: Final = 30.0
-_GAP_GROWTH: Final = 1.5
-"""Whoever can write into a watched folder can wake the agent: each wake that follows another waits longer."""
+_GAP: Final = 1.0
+"""Seconds between the beginnings of two cycles at the least: whoever can write into a watched folder can wake the agent."""
 
 
 class Clocks(msgspec.Struct, frozen=True):
@@ -58,7 +56,6 @@ class Service:
         self._tell = tell
         self._alive = alive
         self._failures = 0
-        self._gap = _SHORTEST_GAP
 
     def run(self) -> None:
         """Go on until stopped."""
@@ -88,7 +85,6 @@ class Service:
             self._alive()
             left = due - self._clocks.running()
             if left <= 0:
-                self._gap = _SHORTEST_GAP
                 return Cause.RETRY if self._failures else Cause.SCHEDULE
             causes = self._bell.wait(min(left, _SLICE))
             if causes:
@@ -99,9 +95,7 @@ class Service:
 
     def _settle(self, cause: Cause, began: float) -> Cause:
         """Let a change settle, and keep the gap between cycles; what rings meanwhile is answered by the same cycle."""
-        pause = max(_SETTLE, began + self._gap - self._clocks.running())
-        self._gap = min(_LONGEST_GAP, self._gap * _GAP_GROWTH)
-        until = self._clocks.running() + pause
+        until = max(self._clocks.running() + _SETTLE, began + _GAP)
         while not self._bell.stopped and (left := until - self._clocks.running()) > 0:
             self._bell.wait(left)
         return cause

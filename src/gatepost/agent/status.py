@@ -1,4 +1,9 @@
-"""The last cycle, kept for whoever asks: the server's verdict on each check, and what this device saw."""
+"""The last cycle, kept for whoever asks: the server's verdict on each check, and what this device saw.
+
+It lies in a folder of its own that everybody may read and only the agent write, so that `gatepost agent status` needs no
+rights. What the device's users may not know is not in it: nothing says what would have passed, and what lies in one user's
+store is not shown to the others.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +19,13 @@ from gatepost.core.reason import Reason
 from gatepost.errors import StateError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gatepost.agent.cycle import Answered, Cycle
-    from gatepost.client.identity import StateFolder
     from gatepost.wire.device import Verdict
 
 _FILE: Final = "status.json"
+_MAXIMUM_FILE: Final = 1 << 20
 
 
 class SeenCertificate(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +80,10 @@ def _describe(verdict: Verdict, answered: Answered | None) -> CheckStatus:
         reasons=verdict.reasons,
         evidence=verdict.evidence,
         ends_at=verdict.ends_at,
-        certificates=tuple(map(_see, evaluation.certificates)) if evaluation else (),
-        faults=evaluation.faults if evaluation else (),
+        certificates=tuple(_see(item) for item in evaluation.certificates if _public(item.candidate.location))
+        if evaluation
+        else (),
+        faults=tuple(item for item in evaluation.faults if _public(item.location)) if evaluation else (),
     )
 
 
@@ -89,17 +98,42 @@ def _see(judged: Judged) -> SeenCertificate:
     )
 
 
-def save_last(folder: StateFolder, last: LastCycle) -> None:
-    """Keep it in the agent's folder."""
-    folder.save(_FILE, msgspec.json.encode(last))
+def _public(location: Location) -> bool:
+    return location.user is None
 
 
-def load_last(folder: StateFolder) -> LastCycle | None:
-    """Return the last cycle; None before the first. Raises `StateError` for a damaged file."""
-    content = folder.load(_FILE)
-    if content is None:
-        return None
-    try:
-        return msgspec.json.decode(content, type=LastCycle)
-    except msgspec.MsgspecError as error:
-        raise StateError(str(folder.path / _FILE), f"is damaged ({error}); the next cycle writes it anew") from error
+class StatusFolder:
+    """The folder that everybody may read. Methods raise `StateError` with the path where they cannot do their work."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, last: LastCycle) -> None:
+        """Put the last cycle in the place of the one before, whole."""
+        path, beside = self._folder / _FILE, self._folder / f".{_FILE}.new"
+        try:
+            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            beside.unlink(missing_ok=True)
+            with beside.open("xb") as file:
+                file.write(msgspec.json.encode(last))
+            beside.chmod(0o644)
+            beside.rename(path)
+        except OSError as error:
+            raise StateError(str(path), f"cannot be written: {error.strerror}") from error
+
+    def load(self) -> LastCycle | None:
+        """Return the last cycle; None before the first."""
+        path = self._folder / _FILE
+        try:
+            with path.open("rb") as file:
+                return msgspec.json.decode(file.read(_MAXIMUM_FILE), type=LastCycle)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(str(path), f"cannot be read: {error.strerror}") from error
+        except msgspec.MsgspecError as error:
+            raise StateError(str(path), f"is damaged ({error}); the next cycle writes it anew") from error
+
+    def remove(self) -> None:
+        """Forget it."""
+        (self._folder / _FILE).unlink(missing_ok=True)

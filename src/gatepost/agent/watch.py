@@ -151,6 +151,7 @@ class CallWatch:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
+        calls = 0
         while not self._bell.stopped:
             try:
                 called = self._wait()
@@ -158,8 +159,10 @@ class CallWatch:
                 self._pause.wait(_AFTER_FAILURE)
                 continue
             if called.report_now:
+                # The cycle that follows takes the newer checks; asking before that would only be answered the same again.
                 self._bell.ring(Cause.CALLED)
-                # The cycle that follows takes the newer checks; asking before it would only be told the same again.
-                self._pause.wait(1.0)
-            elif called.again_in:
+                calls += 1
+                self._pause.wait(min(_AFTER_FAILURE, 2.0**calls / 2))
+            else:
+                calls = 0
                 self._pause.wait(called.again_in)

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import os
-import random
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
-from gatepost.agent.cycle import Agent, Cycle
+from gatepost.agent.cycle import Agent
 from gatepost.agent.cycle import enroll as enroll_device
 from gatepost.agent.host import Host, read_host
-from gatepost.agent.status import LastCycle, describe_cycle, load_last, save_last
+from gatepost.agent.wake import Bell
+from gatepost.agent.watch import StoreWatch
 from gatepost.cli.config import read_settings, read_text
 from gatepost.cli.places import SYSTEM_NSSDB, PlaceSettings, find_stores
+from gatepost.cli.service import now, one_cycle, serve, status_folder
 from gatepost.cli.shown import show_verdicts
-from gatepost.cli.words import COULD_NOT_TELL, explain_error
+from gatepost.cli.words import COULD_NOT_TELL
 from gatepost.client.identity import StateFolder
 from gatepost.client.transport import Server
 from gatepost.core.device import VARIABLES
 from gatepost.core.evaluation import Status
-from gatepost.errors import GatepostError, InputError
+from gatepost.errors import InputError
 
 if TYPE_CHECKING:
+    from gatepost.agent.status import LastCycle
     from gatepost.core.check import Check
     from gatepost.stores.interface import Store
 
@@ -35,8 +35,6 @@ _STATE: Final = Path("/var/lib/gatepost")
 _SETTINGS: Final = Path("/etc/gatepost/agent.toml")
 _TOKEN_VARIABLE: Final = "GATEPOST_ENROLLMENT_TOKEN"  # noqa: S105 - the name of a variable.
 _WORST: Final = {Status.PASS: 0, Status.FAIL: 1, Status.ERROR: COULD_NOT_TELL}
-_SHORTEST_PAUSE: Final = 2.0
-_LONGEST_PAUSE: Final = 300.0
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,28 +107,31 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
     def host() -> Host:
         return read_host(settings.facts)
 
-    def stores(check: Check) -> tuple[Store, ...]:
-        return find_stores(check.locations, settings.places())
+    bell = Bell()
+    watch = StoreWatch(bell)
 
-    with Server(enrolled.server, enrolled.server_ca) as server:
-        worker = Agent(folder, server, stores, host, _now)
+    def stores(check: Check) -> tuple[Store, ...]:
+        found = find_stores(check.locations, settings.places())
+        watch.note(tuple(path for store in found for path in store.watched))
+        return found
+
+    with folder.alone(), Server(enrolled.server, enrolled.server_ca) as server:
+        worker = Agent(folder, server, stores, host, now)
         if once:
-            last = _cycle(worker, folder)
+            last = one_cycle(worker, status_folder(state))
             _show(last, form)
             sys.exit(max((_WORST[item.status] for item in last.verdicts), default=0))
-        _run_forever(worker, folder)
+        serve(worker, watch, bell, status_folder(state))
 
 
 @agent.command()
 @_state_option
 @_format_option
 def status(state: Path, form: str) -> None:
-    """Show what the last report came to; exit with its worst status (0, 1, 3)."""
-    folder = StateFolder(state)
-    _insist_on_enrolment(folder)
-    last = load_last(folder)
+    """Show what the last report came to, to any user; exit with its worst status (0, 1, 3)."""
+    last = status_folder(state).load()
     if last is None:
-        raise InputError("--state", f"{state} holds no report yet", "run `gatepost agent run --once` first")
+        raise InputError("--state", f"{state} has no report to show", "run `gatepost agent run --once` first")
     _show(last, form)
     sys.exit(max((_WORST[item.status] for item in last.verdicts), default=0))
 
@@ -144,6 +145,7 @@ def unenroll(state: Path) -> None:
     folder.check()
     server = folder.load_registration().server
     folder.forget()
+    status_folder(state).remove()
     click.echo(f"this device is no longer enrolled with {server}")
 
 
@@ -170,51 +172,8 @@ def _insist_on_enrolment(folder: StateFolder) -> None:
         raise InputError("--state", problem, "run `gatepost agent enroll --server URL --token-file FILE` first")
 
 
-def _cycle(worker: Agent, folder: StateFolder) -> LastCycle:
-    cycle: Cycle = worker.run_once()
-    last = describe_cycle(cycle, _now())
-    save_last(folder, last)
-    return last
-
-
 def _show(last: LastCycle, form: str) -> None:
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(last)).decode())
     else:
         click.echo(show_verdicts(last))
-
-
-def _run_forever(worker: Agent, folder: StateFolder) -> None:
-    """Cycle on schedule, with jitter; after a failure come back later and later, at random, so that a fleet spreads out."""
-    stopping = threading.Event()
-    _stop_on_signals(stopping)
-    failures = 0
-    while True:
-        try:
-            last = _cycle(worker, folder)
-            failures = 0
-            pause = last.next_in * random.uniform(0.9, 1.0)  # noqa: S311 - spreads load, keeps no secret.
-            click.echo(_one_line(last), err=True)
-        except GatepostError as error:
-            failures += 1
-            longest = min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2**failures)
-            pause = random.uniform(_SHORTEST_PAUSE, longest)  # noqa: S311 - as above.
-            click.echo(f"gatepost: {explain_error(error)[1]}; again in {pause:.0f} s", err=True)
-        if stopping.wait(pause):
-            return
-
-
-def _stop_on_signals(stopping: threading.Event) -> None:
-    import signal
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-
-
-def _one_line(last: LastCycle) -> str:
-    verdicts = ", ".join(f"{item.name or item.id}: {item.status}" for item in last.verdicts)
-    return f"report {last.acknowledged} acknowledged: {verdicts or 'no check concerns this device'}"
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -138,7 +138,7 @@ class Story:
         try:
             answer = httpx2.request(method, url, json=body, headers=headers, timeout=30, trust_env=False)
         except httpx2.HTTPError as error:
-            raise TransportError(url, str(error)) from error
+            raise TransportError(url, f"cannot be reached: {error}") from error
         document = answer.json()
         if not document["success"]:
             first = document["errors"][0]

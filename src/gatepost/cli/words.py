@@ -64,7 +64,7 @@ def _explain_failure(error: GatepostError) -> tuple[int, str]:
         case StorageError():
             sentence = f"the database cannot be used: {error.detail}"
         case TransportError():
-            sentence = f"{error.url} cannot be reached: {error.detail}"
+            sentence = f"{error.url} {error.detail}"
         case StateError():
             sentence = f"{error.path} {error.detail}"
         case ProcessError():

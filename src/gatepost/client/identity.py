@@ -7,8 +7,10 @@ crash leaves the old one whole.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -19,11 +21,13 @@ from gatepost.errors import StateError
 from gatepost.wire import jws
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _KEY: Final = "device.key"
 _REGISTRATION: Final = "registration.json"
 _PROGRESS: Final = "progress.json"
+_LOCK: Final = "agent.lock"
 _MAXIMUM_FILE: Final = 4 * 1024 * 1024
 """Nothing of ours is larger: 64 checks with a few signing certificates each."""
 
@@ -105,6 +109,20 @@ class StateFolder:
         if status.st_uid != os.geteuid() or status.st_mode & 0o077:
             detail = f"must be yours alone: chown to uid {os.geteuid()} and chmod 700 it"
             raise StateError(str(self._folder), detail)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only agent on this folder for a block; two would take each other's sequence."""
+        self.check()
+        path = self._folder / _LOCK
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise StateError(str(path), "is held by another agent that runs on this folder") from error
+        finally:
+            os.close(descriptor)
 
     def make_key(self) -> DeviceKey:
         """Make the device's key, or return the one that an enrolment before left here."""

@@ -5,13 +5,16 @@ No proxy and no setting is taken from the environment, no redirect is followed, 
 
 from __future__ import annotations
 
+import re
 import ssl
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
 
+from gatepost.core.possession import NONCE_LENGTH
 from gatepost.core.reason import Reason
 from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError, TransportError
 from gatepost.wire.device import Acknowledgement, Called, Enrolled, Refusal, Synced
@@ -20,32 +23,63 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_PORTS: Final = {"https": 443, "http": 80}
+_HOST: Final = re.compile(r"[\w.-]+|\[[0-9a-f:.]+\]", re.ASCII)
+"""Names of other scripts are written as DNS has them (``xn--…``): one server has one address."""
 _MAXIMUM_ANSWER: Final = 4 * 1024 * 1024
 _TIMEOUT: Final = httpx2.Timeout(20.0, connect=10.0)
 _WAITING: Final = httpx2.Timeout(75.0, connect=10.0)
 """For a wait to be called, which the server answers within 50 s."""
-_REFUSAL_STATUS: Final = 400
+_OK: Final = 200
 
 _T = TypeVar("_T")
 
 
 def check_server_url(url: str, field: str) -> str:
-    """Return ``url`` without a slash at its end; raises `InputError` for anything but https, or http on loopback."""
-    parts = urlsplit(url)
+    """Return ``url`` in its one form, without a slash at its end: it is part of what devices sign.
+
+    Scheme and host in lower case, no port that goes without saying (RFC 3986, 6.2). Raises `InputError` for anything but
+    https, or http on loopback, and for whatever else than an address stands in it.
+    """
     allowed = "https://HOST[:PORT], or http://127.0.0.1[:PORT] on this machine alone"
     try:
-        port = parts.port
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise InputError(field, f"has a port that is none in {url!r}", allowed) from None
-    del port
-    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise InputError(field, f"is not a server's address: {url!r}", allowed) from None
+    host = f"[{host}]" if ":" in host else host
+    own = f"{host}:{port}" if port not in {None, _PORTS.get(parts.scheme)} else host
+    named = f"{host}:{port}" if port is not None else host
+    # Put together again it must be what was given: no name, password, query, fragment or character that was passed over.
+    if parts.scheme not in _PORTS or not _HOST.fullmatch(host) or not _is_written(url, f"{parts.scheme}://{named}"):
         raise InputError(field, f"is not a server's address: {url!r}", allowed)
-    if parts.path not in {"", "/"}:
-        raise InputError(field, f"has a path: {url!r}", allowed)
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise InputError(field, f"would send reports without TLS to {parts.hostname}", allowed)
-    return url.rstrip("/")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise InputError(field, f"would send reports without TLS to {host}", allowed)
+    return f"{parts.scheme}://{own}"
+
+
+def _is_written(url: str, plain: str) -> bool:
+    return url.lower().removesuffix("/") == plain
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls_context(authorities: str | None) -> ssl.SSLContext:
+    """Trust ``authorities``, or where None is given the system's; whatever is given and is none raises `InputError`."""
+    try:
+        # An empty text would be taken for "not given".
+        context = ssl.create_default_context(cadata=authorities if authorities is None else authorities or "none")
+    except (ssl.SSLError, TypeError, ValueError) as error:
+        raise InputError("--server-ca", "holds no certificates that TLS can use", "PEM, one or several") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Python takes this one from the environment by itself.
+    context.keylog_filename = None  # type: ignore[assignment]  # None ends it, which its type does not know.
+    return context
 
 
 class Server:
@@ -53,12 +87,9 @@ class Server:
 
     def __init__(self, url: str, authorities: str | None = None) -> None:
         self._url = check_server_url(url, "--server")
-        try:
-            context = ssl.create_default_context(cadata=authorities)
-        except ssl.SSLError as error:
-            raise InputError("--server-ca", f"holds no certificates that TLS can use ({error.reason})") from error
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._client = httpx2.Client(verify=context, trust_env=False, follow_redirects=False, timeout=_TIMEOUT)
+        self._client = httpx2.Client(
+            verify=_tls_context(authorities), trust_env=False, follow_redirects=False, timeout=_TIMEOUT
+        )
 
     def __enter__(self) -> Self:
         """Use it within a block."""
@@ -94,7 +125,7 @@ class Server:
     def _post(self, path: str, document: bytes, kind: type[_T], headers: dict[str, str]) -> _T:
         url = self._url + path
         status, content = self._exchange(url, document, headers)
-        if status >= _REFUSAL_STATUS:
+        if status != _OK:
             raise _refusal(url, status, content)
         try:
             return msgspec.json.decode(content, type=kind)
@@ -102,18 +133,19 @@ class Server:
             raise TransportError(url, f"answered {status} with something that is not ours ({error})") from error
 
     def _exchange(self, url: str, document: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/jose", **headers}
+        # Nothing is decompressed: a small answer would become a large one.
+        headers = {"Content-Type": "application/jose", "Accept-Encoding": "identity", **headers}
         timeout = _WAITING if url.endswith("/wait") else _TIMEOUT
         try:
             with self._client.stream("POST", url, content=document, headers=headers, timeout=timeout) as answer:
                 content = b""
-                for chunk in answer.iter_bytes():
+                for chunk in answer.iter_raw():
                     content += chunk
                     if len(content) > _MAXIMUM_ANSWER:
                         raise TransportError(url, f"answered more than {_MAXIMUM_ANSWER} bytes")
                 return answer.status_code, content
         except httpx2.HTTPError as error:
-            raise TransportError(url, str(error) or type(error).__name__) from error
+            raise TransportError(url, f"cannot be reached: {str(error) or type(error).__name__}") from error
 
 
 def _refusal(url: str, status: int, content: bytes) -> ServerRefusedError | ReportRefusedError | TransportError:
@@ -122,5 +154,7 @@ def _refusal(url: str, status: int, content: bytes) -> ServerRefusedError | Repo
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return TransportError(url, f"answered {status} with something that is not ours")
     if refusal.reason in set(Reason):
-        return ReportRefusedError(refusal.reason, refusal.detail, refusal.nonce)
+        # A nonce of another length is none, and must not get into a statement.
+        nonce = refusal.nonce if len(refusal.nonce) == NONCE_LENGTH else b""
+        return ReportRefusedError(refusal.reason, refusal.detail, nonce)
     return ServerRefusedError(status, 0, f"{refusal.reason}: {refusal.detail}")

@@ -1,0 +1,83 @@
+"""The agent as a service, put together: clocks, watchers, the service manager, and what it prints for the journal."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gatepost.agent.service import Clocks, Service
+from gatepost.agent.status import LastCycle, StatusFolder, describe_cycle
+from gatepost.agent.supervisor import Supervisor
+from gatepost.agent.watch import CallWatch, NetworkWatch, StoreWatch
+from gatepost.cli.words import explain_error
+
+if TYPE_CHECKING:
+    from gatepost.agent.cycle import Agent
+    from gatepost.agent.wake import Bell, Cause
+    from gatepost.errors import GatepostError
+
+
+def now() -> int:
+    """Return the clock's time in ms since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def status_folder(state: Path) -> StatusFolder:
+    """Return the folder that everybody may read, beside the agent's own."""
+    return StatusFolder(Path(f"{state}-status"))
+
+
+def one_cycle(worker: Agent, folder: StatusFolder) -> LastCycle:
+    """Do one cycle, and leave what it came to for whoever asks."""
+    last = describe_cycle(worker.run_once(), now())
+    folder.save(last)
+    return last
+
+
+def serve(worker: Agent, watch: StoreWatch, bell: Bell, folder: StatusFolder) -> None:
+    """Run until a signal ends it."""
+    supervisor = Supervisor(os.environ.get("NOTIFY_SOCKET"))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: bell.stop())
+
+    def cycle(cause: Cause) -> int:
+        watch.begin()
+        try:
+            last = one_cycle(worker, folder)
+        finally:
+            watch.follow()
+            supervisor.ready()
+        _say(f"{cause}: {_one_line(last)}", supervisor)
+        return last.next_in
+
+    def tell(error: GatepostError, pause: float) -> None:
+        _say(f"{explain_error(error)[1]}; again in {pause:.0f} s", supervisor)
+
+    NetworkWatch(bell).start()
+    CallWatch(bell, worker.wait).start()
+    clocks = Clocks(running=time.monotonic, elapsed=_elapsed)
+    # Spreads load, keeps no secret.
+    Service(cycle, bell, clocks, random.uniform, tell, supervisor.alive).run()
+    supervisor.stopping()
+    watch.stop()
+
+
+def _elapsed() -> float:
+    """Return seconds of a clock that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _say(line: str, supervisor: Supervisor) -> None:
+    click.echo(f"gatepost: {line}", err=True)
+    supervisor.doing(line)
+
+
+def _one_line(last: LastCycle) -> str:
+    verdicts = ", ".join(" ".join((item.name or item.id, item.status, *item.reasons)) for item in last.verdicts)
+    return f"report {last.acknowledged} acknowledged: {verdicts or 'no check concerns this device'}"
