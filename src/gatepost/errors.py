@@ -101,7 +101,7 @@ class StorageError(GatepostError):
 
 
 class TransportError(GatepostError):
-    """The server could not be reached or answered something that is not ours; ``url`` names it."""
+    """The server at ``url`` could not be reached or answered something that is not ours; ``detail`` goes on after its name."""
 
     def __init__(self, url: str, detail: str) -> None:
         super().__init__(url, detail)
