@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import delete, get, post, put
+from litestar.params import FromQuery, JSONBody
 
 from gatepost.controlplane.administration import history, rules, tokens
 from gatepost.controlplane.administration.history import DEFAULT_PAGE
@@ -33,7 +34,7 @@ def get_options(services: TheServices, account: TheAccount, rule_id: RuleId) -> 
 
 @put(_CHECK + "/options", tags=["gatepost/checks"], sync_to_thread=True)
 def replace_options(
-    services: TheServices, account: TheAccount, rule_id: RuleId, data: CheckOptions
+    services: TheServices, account: TheAccount, rule_id: RuleId, data: JSONBody[CheckOptions]
 ) -> Envelope[CheckOptions]:
     """Replace the options of a check as a whole."""
     remarks = rules.replace_options(services, account.number, rule_id, data)
@@ -66,13 +67,15 @@ def read_posture_log(
 
 
 @post("/gatepost/tokens", status_code=200, tags=["gatepost/tokens"], sync_to_thread=True)
-def create_token(services: TheServices, account: TheAccount, data: TokenBody) -> Envelope[NewToken]:
+def create_token(services: TheServices, account: TheAccount, data: JSONBody[TokenBody]) -> Envelope[NewToken]:
     """Make a token for enrolment or for an administrator; its text is in this answer alone."""
     return Envelope(result=tokens.create_token(services, account.number, data))
 
 
 @get("/gatepost/tokens", tags=["gatepost/tokens"], sync_to_thread=True)
-def list_tokens(services: TheServices, account: TheAccount, kind: TokenKind | None = None) -> Page[TokenObject]:
+def list_tokens(
+    services: TheServices, account: TheAccount, kind: FromQuery[TokenKind | None] = None
+) -> Page[TokenObject]:
     """List the tokens, oldest first, revoked ones too."""
     return whole_list(tokens.list_tokens(services, account.number, kind))
 

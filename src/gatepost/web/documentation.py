@@ -8,7 +8,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from litestar import MediaType, Response, get
+from litestar import MediaType, Response, Router, get
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -23,6 +24,7 @@ from gatepost.wire.management.envelope import Failure
 if TYPE_CHECKING:
     from litestar import Request
     from litestar.routes import BaseRoute
+    from litestar.types import ControllerRouterHandler
 
 ROUTES_PREFIX: Final = "/client/v4/"
 _DESCRIPTION: Final = (
@@ -48,6 +50,16 @@ class EnvelopeForAll(ReceiveRoutePlugin):
 
 def _described(status: int) -> str:
     return " ".join(f"{code.value}: {MEANINGS[code]}" for code, its in STATUSES.items() if its == status)
+
+
+class Pages(Router):
+    """The router of the pages, without Litestar's own page for paths that are not there: those are refused as all others."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        """Take a handler, unless it is the one that catches all paths."""
+        if isinstance(value, HTTPRouteHandler) and "/{path:str}" in value.paths:
+            return []
+        return super().register(value)
 
 
 class PlainPage(OpenAPIRenderPlugin):
@@ -93,7 +105,7 @@ def documentation() -> OpenAPIConfig:
         title="Gatepost",
         version=__version__,
         description=_DESCRIPTION,
-        path="/docs",
+        openapi_router=Pages(path="/docs", route_handlers=[], include_in_schema=False),
         render_plugins=[JsonRenderPlugin(path="/openapi.json"), PlainPage()],
         use_handler_docstrings=True,
         operation_id_creator=lambda handler, _method, _path: handler.handler_name,

@@ -45,14 +45,14 @@ class Front:
 
     def __init__(self, routes: Application, device: Application, deadline: float = BODY_DEADLINE) -> None:
         """Take the two applications, and the seconds in which a body must have come."""
-        self._routes = routes
+        self.routes = routes
         self._device = device
         self._deadline = deadline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand on the server's own start and stop."""
         if scope["type"] == "lifespan":
-            await self._routes(scope, receive, send)
+            await self.routes(scope, receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008, "reason": "there are no websockets here"})
         elif scope["path"].startswith(DEVICE_PREFIX) and not _has_two_hosts(scope):
@@ -66,7 +66,7 @@ class Front:
             await _refuse(send, body)
             return
         scope = {**scope, "method": _METHODS.get(scope["method"], scope["method"])}
-        await self._routes(scope, _replay(body, receive), send)
+        await self.routes(scope, _replay(body, receive), send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | Refusal:
         try:

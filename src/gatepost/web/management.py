@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import cast
 
 from litestar import delete, get, post, put
+from litestar.params import JSONBody, RawBody
 
 from gatepost.controlplane.administration import rules, uploads
 from gatepost.web.parameters import CertificateId, RuleId, TheAccount, TheServices
@@ -20,7 +21,9 @@ _RULES = "/devices/posture"
 
 
 @post(_CERTIFICATES, status_code=200, tags=["mtls_certificates"], sync_to_thread=True)
-def upload_certificate(services: TheServices, account: TheAccount, data: UploadBody) -> Envelope[CertificateObject]:
+def upload_certificate(
+    services: TheServices, account: TheAccount, data: JSONBody[UploadBody]
+) -> Envelope[CertificateObject]:
     """Upload a certificate, or several at once; with ``ca``, checks can name it."""
     uploaded = uploads.add_upload(services, account.number, data)
     return Envelope(messages=uploaded.remarks, result=uploaded.shown)
@@ -55,7 +58,9 @@ def list_associations(services: TheServices, account: TheAccount, certificate_id
 
 
 @post(_RULES, status_code=200, tags=["devices/posture"], sync_to_thread=True)
-def create_rule(services: TheServices, account: TheAccount, data: RuleBody, body: bytes) -> Envelope[PostureRule]:
+def create_rule(
+    services: TheServices, account: TheAccount, data: JSONBody[RuleBody], body: RawBody
+) -> Envelope[PostureRule]:
     """Create a posture rule; it is read back as it was written."""
     del data  # it says that the outer form is right, and documents it; the bytes are what is kept
     return _kept(rules.create_rule(services, account.number, body))
@@ -82,7 +87,7 @@ def get_rule(services: TheServices, account: TheAccount, rule_id: RuleId) -> Env
 
 @put(_RULES + "/{rule_id:str}", tags=["devices/posture"], sync_to_thread=True)
 def replace_rule(
-    services: TheServices, account: TheAccount, rule_id: RuleId, data: RuleBody, body: bytes
+    services: TheServices, account: TheAccount, rule_id: RuleId, data: JSONBody[RuleBody], body: RawBody
 ) -> Envelope[PostureRule]:
     """Replace a posture rule as a whole; its options stay as they are."""
     del data  # as in create_rule

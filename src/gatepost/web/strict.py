@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from gatepost.controlplane.ports import Account
 from gatepost.wire.management.strict import decode_strictly
@@ -25,7 +25,7 @@ class StrictRequest(Request[Account, Any, Any]):
 
 
 def provide_account(
-    request: StrictRequest, account_id: Annotated[str, Parameter(description="The account's id: 32 hex digits.")]
+    request: StrictRequest, account_id: Annotated[str, PathParameter(description="The account's id: 32 hex digits.")]
 ) -> Account:
     """Give handlers the account that the guard let in; ``account_id`` stands here for the documentation."""
     del account_id
