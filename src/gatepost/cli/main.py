@@ -61,6 +61,13 @@ class _Commands(click.Group):
             ctx.fail(f"there is no command {args[0]!r}{hint} Commands: {', '.join(_COMMANDS)}.")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; where its reader has gone, click would end with 1, which means "no" here."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise click.exceptions.Exit(COULD_NOT_TELL) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without loading them."""
         del ctx
