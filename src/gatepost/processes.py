@@ -6,7 +6,8 @@ Output is bounded and decoded for people; a failure is `ProcessError` with the p
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING, Final
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from typing import Self
 
 _LAST_WORDS: Final = 2_000
+_MAXIMUM_OUTPUT: Final = 4 * 1024 * 1024
+"""Bytes of each kind of output that are looked at; the rest is passed over."""
 _NOT_FOUND: Final = 127
+_NOT_STARTED: Final = 126
 _TIMED_OUT: Final = 124
 _GRACE: Final = 10.0
 """Seconds that a program gets to end by itself before it is killed."""
@@ -41,24 +45,37 @@ def run(
     expect: Sequence[int] = (0,),
 ) -> Finished:
     """Run a program to its end; raises `ProcessError` for any exit code that is not in ``expect``, and after ``timeout`` s."""
-    try:
-        done = subprocess.run(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            env=environment,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise ProcessError(command[0], _NOT_FOUND, "is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise ProcessError(command[0], _TIMED_OUT, f"did not end within {timeout:.0f} s") from error
-    finished = Finished(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+    with TemporaryFile() as stdout, TemporaryFile() as stderr:
+        try:
+            done = subprocess.run(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                timeout=timeout,
+                env=environment,
+                check=False,
+            )
+        except OSError as error:
+            raise _not_started(command[0], error) from error
+        except subprocess.TimeoutExpired as error:
+            raise ProcessError(command[0], _TIMED_OUT, f"did not end within {timeout:g} s") from error
+        finished = Finished(done.returncode, _text(stdout), _text(stderr))
     if finished.status not in expect:
         words = (finished.stderr.strip() or finished.stdout.strip())[-_LAST_WORDS:]
         raise ProcessError(" ".join(command[:3]), finished.status, words)
     return finished
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(_MAXIMUM_OUTPUT).decode("utf-8", "replace")
+
+
+def _not_started(name: str, error: OSError) -> ProcessError:
+    if isinstance(error, FileNotFoundError):
+        return ProcessError(name, _NOT_FOUND, "is not installed")
+    return ProcessError(name, _NOT_STARTED, f"cannot be started: {error.strerror}")
 
 
 class Running:
@@ -72,8 +89,8 @@ class Running:
                 self._process = subprocess.Popen(
                     list(command), stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment
                 )
-            except FileNotFoundError as error:
-                raise ProcessError(self._name, _NOT_FOUND, "is not installed") from error
+            except OSError as error:
+                raise _not_started(self._name, error) from error
 
     @property
     def identifier(self) -> int:
@@ -84,8 +101,12 @@ class Running:
         """Raise `ProcessError` with its last words when it ended by itself."""
         status = self._process.poll()
         if status is not None:
-            words = self._log.read_text(encoding="utf-8", errors="replace").strip()[-_LAST_WORDS:]
-            raise ProcessError(self._name, status, words)
+            raise ProcessError(self._name, status, self._last_words())
+
+    def _last_words(self) -> str:
+        with self._log.open("rb") as file:
+            file.seek(max(0, self._log.stat().st_size - 4 * _LAST_WORDS))
+            return file.read(4 * _LAST_WORDS).decode("utf-8", "replace").strip()[-_LAST_WORDS:]
 
     def wait(self) -> int:
         """Wait for its end and return its exit code."""

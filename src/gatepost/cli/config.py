@@ -29,11 +29,13 @@ def read_settings(path: Path | None, usual: Path, kind: type[_T]) -> _T:
     chosen = path or usual
     try:
         with chosen.open("rb") as file:
-            content = file.read(_MAXIMUM_FILE).decode()
-        document = tomllib.loads(content)
+            content = file.read(_MAXIMUM_FILE + 1)
+        if len(content) > _MAXIMUM_FILE:
+            raise InputError(f"settings file {chosen}", f"is larger than {_MAXIMUM_FILE} bytes")
+        document = tomllib.loads(content.decode())
     except OSError as error:
         raise InputError(f"settings file {chosen}", f"cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"settings file {chosen}", f"is not TOML: {error}") from error
     _refuse_unknown(chosen, document, kind)
     try:
