@@ -6,6 +6,7 @@ cannot sign them is not believed. The sequence is durable before a report leaves
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -44,8 +45,17 @@ if TYPE_CHECKING:
     from gatepost.core.certificate import Certificate
     from gatepost.stores.interface import Store
 
+LAST_REPORT: Final = "last-report.json"
+"""The file that holds what left the device last, as it was signed."""
 _MAXIMUM_PAYLOAD: Final = MAXIMUM_REPORT * 3 // 4 - 1024
 """What fits into a report once it is base64 and has a header and a signature."""
+
+
+class Disclosure(StrEnum):
+    """What a report says of certificates that are no candidates: their number, and which are one step away, or no more."""
+
+    NEARBY = "nearby"
+    COUNTS = "counts"
 
 
 class NamedCheck(msgspec.Struct, frozen=True):
@@ -79,8 +89,10 @@ class Agent:
         find_stores: Callable[[Check], tuple[Store, ...]],
         read_host: Callable[[], Host],
         now: Callable[[], int],
+        disclosure: Disclosure = Disclosure.NEARBY,
     ) -> None:
         state.check()
+        self._disclosure = disclosure
         self._state = state
         self._server = server
         self._find_stores = find_stores
@@ -148,14 +160,18 @@ class Agent:
         self._save(msgspec.structs.replace(self._progress, sequence=self._progress.sequence + 1))
         report = compose_report(self._enrolled.audience, self._progress.sequence, nonce, facts_of(host), answers)
         document = self._key.sign(jws.Kind.REPORT, report)
-        self._state.save("last-report.json", msgspec.json.encode(report))
+        self._state.save(LAST_REPORT, msgspec.json.encode(report))
         return Cycle(answers=answers, acknowledgement=self._server.report(document))
 
     def _gather(self, check: Check, host: Host, nonce: bytes) -> Gathered:
         def statement(certificate: Certificate) -> bytes:
             return build_statement(self._enrolled.audience, self._key.thumbprint, nonce, certificate.sha256)
 
-        return gather(check, host.facts, self._find_stores(check), instant(self._now()), statement)
+        gathered = gather(check, host.facts, self._find_stores(check), instant(self._now()), statement)
+        if self._disclosure is Disclosure.COUNTS:
+            silent = msgspec.structs.replace(gathered.evaluation, nearby=())
+            return msgspec.structs.replace(gathered, evaluation=silent)
+        return gathered
 
     def _save(self, progress: Progress) -> None:
         self._state.save_progress(progress)

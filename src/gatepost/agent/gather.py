@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gatepost.core.certificate import Certificate
-from gatepost.core.check import MAXIMUM_CANDIDATES, Check
-from gatepost.core.evaluation import Evaluation, evaluate
-from gatepost.core.finding import Candidate, Findings, KeyState, Location, Proof
+from gatepost.core.check import MAXIMUM_CANDIDATES, MAXIMUM_REPORTED, Check
+from gatepost.core.evaluation import Evaluation, Status, evaluate
+from gatepost.core.finding import Candidate, Findings, KeyState, Location, Nearby, Proof
 from gatepost.stores.interface import Query, Store, Unsigned
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ def gather(
         owners.update({_place(item): store for item in read.candidates})
         findings = _merge(findings, read)
     evaluation = evaluate(check, facts, findings, now)
+    if evaluation.status is not Status.PASS:
+        nearby = _nearby(evaluation, stores)
+        findings = msgspec.structs.replace(findings, nearby=nearby)
+        evaluation = msgspec.structs.replace(evaluation, nearby=nearby)
     signatures: Signatures = {}
     if check.asks_key:
         nearest = tuple(item.candidate for item in evaluation.certificates)
@@ -72,6 +76,28 @@ def gather(
             for place, item in zip(places, evaluation.certificates, strict=True)
         },
     )
+
+
+def _nearby(evaluation: Evaluation, stores: tuple[Store, ...]) -> tuple[Nearby, ...]:
+    """Find certificates whose issuer is a CA among the candidates: the administrator uploaded the CA above theirs."""
+    found = (item.candidate.certificate for item in evaluation.certificates)
+    issuers = {item.subject.canonical: item for item in found if isinstance(item, Certificate) and item.is_ca}
+    # A root is its own issuer; what it issued are the candidates.
+    issuers = {name: item for name, item in issuers.items() if name != item.issuer.canonical}
+    if not issuers:
+        return ()
+    query = Query(issuers=frozenset(issuers), limit=MAXIMUM_REPORTED)
+    nearby = {}
+    for candidate in (item for store in stores for item in store.read(query).candidates):
+        certificate = candidate.certificate
+        if isinstance(certificate, Certificate):
+            nearby[certificate.sha256] = Nearby(
+                issuer=certificate.issuer.text,
+                sha256=certificate.sha256,
+                not_after=certificate.not_after,
+                via=issuers[certificate.issuer.canonical].sha256,
+            )
+    return tuple(nearby.values())[:MAXIMUM_REPORTED]
 
 
 def _place(candidate: Candidate) -> tuple[bytes, Location]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from gatepost.agent.cycle import Agent
+from gatepost.agent.cycle import LAST_REPORT, Agent, Disclosure
 from gatepost.agent.cycle import enroll as enroll_device
 from gatepost.agent.host import Host, read_host
 from gatepost.agent.wake import Bell
@@ -45,6 +45,9 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_paths: tuple[str, ...] = ()
     facts: dict[str, str] = {}
     """Facts that replace what the host says: serial_number, hostname, device_uuid."""
+
+    disclosure: Disclosure = Disclosure.NEARBY
+    """What a report says of certificates of other issuers: nearby, or counts alone."""
 
     def places(self) -> PlaceSettings:
         """Return what the readers need."""
@@ -116,7 +119,7 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
         return found
 
     with folder.alone(), Server(enrolled.server, enrolled.server_ca) as server:
-        worker = Agent(folder, server, stores, host, now)
+        worker = Agent(folder, server, stores, host, now, settings.disclosure)
         if once:
             last = one_cycle(worker, status_folder(state))
             _show(last, form)
@@ -126,9 +129,16 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
 
 @agent.command()
 @_state_option
+@click.option("--last-report", is_flag=True, help="Show, as JSON, what left this device last; for its owner alone.")
 @_format_option
-def status(state: Path, form: str) -> None:
+def status(*, state: Path, last_report: bool, form: str) -> None:
     """Show what the last report came to, to any user; exit with its worst status (0, 1, 3)."""
+    if last_report:
+        content = StateFolder(state).load(LAST_REPORT)
+        if content is None:
+            raise InputError("--state", f"{state} has sent no report", "run `gatepost agent run --once` first")
+        click.echo(msgspec.json.format(content).decode())
+        return
     last = status_folder(state).load()
     if last is None:
         raise InputError("--state", f"{state} has no report to show", "run `gatepost agent run --once` first")

@@ -11,7 +11,7 @@ from typing import Final, TypedDict, Unpack
 import click
 import msgspec
 
-from gatepost.agent.gather import gather
+from gatepost.agent.gather import Gathered, gather
 from gatepost.agent.host import read_host
 from gatepost.cli.places import PlaceSettings, find_stores
 from gatepost.core.certificate import Certificate, Malformed, examine_authority, parse_certificate
@@ -93,12 +93,13 @@ def check(**options: Unpack[Options]) -> None:
         evaluation = Evaluation(
             status=Status.ERROR, reasons=(Reason.NOT_APPLICABLE,), detail="the check is for another system"
         )
+        gathered = Gathered(evaluation=evaluation, signatures={}, too_many=False, commands={})
     else:
         settings = PlaceSettings(nssdb=options["nssdb"]) if options["nssdb"] else PlaceSettings()
         stores = find_stores(locations, settings)
-        evaluation = gather(asked, host.facts, stores, now, _statement).evaluation
-    _print(evaluation, options)
-    sys.exit(EXIT_CODES[evaluation.status])
+        gathered = gather(asked, host.facts, stores, now, _statement)
+    _print(gathered, options)
+    sys.exit(EXIT_CODES[gathered.evaluation.status])
 
 
 def _asked(options: Options, authorities: tuple[Certificate, ...]) -> tuple[Check, Locations]:
@@ -202,14 +203,12 @@ def _statement(certificate: Certificate) -> bytes:
     return build_statement("gatepost check", os.urandom(32), os.urandom(NONCE_LENGTH), certificate.sha256)
 
 
-def _print(evaluation: Evaluation, options: Options) -> None:
+def _print(gathered: Gathered, options: Options) -> None:
     if options["form"] == "json":
         from gatepost.cli.shown import to_document
 
-        click.echo(
-            msgspec.json.format(msgspec.json.encode(to_document(evaluation, explain=options["explain"]))).decode()
-        )
+        click.echo(msgspec.json.format(msgspec.json.encode(to_document(gathered, explain=options["explain"]))).decode())
         return
     from gatepost.cli.shown import to_text
 
-    click.echo(to_text(evaluation, explain=options["explain"]))
+    click.echo(to_text(gathered, explain=options["explain"]))

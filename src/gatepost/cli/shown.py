@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -10,28 +11,61 @@ from gatepost.core.certificate import Certificate, rfc3339
 from gatepost.core.evaluation import Evaluation, Judged, Status
 
 if TYPE_CHECKING:
+    from gatepost.agent.gather import Gathered
     from gatepost.agent.status import LastCycle, SeenCertificate
-    from gatepost.core.finding import Fault, Location
+    from gatepost.core.finding import Fault, Location, Nearby
 
 _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.ERROR: "yellow"}
 
 
-def to_document(evaluation: Evaluation, *, explain: bool) -> dict[str, object]:
+def to_document(gathered: Gathered, *, explain: bool) -> dict[str, object]:
     """Return the JSON document: status, reasons, evidence, certificates, faults; ``explain`` adds every criterion."""
+    evaluation = gathered.evaluation
     return {
         "status": evaluation.status,
         "reasons": evaluation.reasons,
         "evidence": evaluation.evidence,
-        "certificates": [_certificate(item, explain=explain) for item in evaluation.certificates],
+        "certificates": [
+            _certificate(item, _command(item, gathered) if explain else None) for item in evaluation.certificates
+        ],
         "faults": [
             {"location": item.location, "reason": item.reason, "detail": item.detail} for item in evaluation.faults
         ],
-        **({"other_certificates": evaluation.others} if explain else {}),
+        **(
+            {
+                "other_certificates": evaluation.others,
+                "nearby": [_nearby(item, evaluation) for item in evaluation.nearby],
+            }
+            if explain
+            else {}
+        ),
         **({"detail": evaluation.detail} if evaluation.detail else {}),
     }
 
 
-def _certificate(judged: Judged, *, explain: bool) -> dict[str, object]:
+def _command(judged: Judged, gathered: Gathered) -> str:
+    """Return the command by which a person sees a candidate, quoted for a shell; as its owner, where it is a user's."""
+    candidate = judged.candidate
+    words = gathered.commands.get((candidate.certificate.sha256, candidate.location), ())
+    user = candidate.location.user
+    return shlex.join((*(("runuser", "-u", user, "--") if user and words else ()), *words))
+
+
+def _nearby(nearby: Nearby, evaluation: Evaluation) -> dict[str, object]:
+    return {
+        "issuer": nearby.issuer,
+        "sha256": nearby.sha256.hex(),
+        "not_after": rfc3339(nearby.not_after),
+        "upload_instead": {"sha256": nearby.via.hex(), "subject": _subject_of(nearby.via, evaluation)},
+    }
+
+
+def _subject_of(sha256: bytes, evaluation: Evaluation) -> str:
+    found = (item.candidate.certificate for item in evaluation.certificates)
+    return next((item.subject.text for item in found if isinstance(item, Certificate) and item.sha256 == sha256), "")
+
+
+def _certificate(judged: Judged, command: str | None) -> dict[str, object]:
     certificate = judged.candidate.certificate
     readable = certificate if isinstance(certificate, Certificate) else None
     document: dict[str, object] = {
@@ -43,7 +77,8 @@ def _certificate(judged: Judged, *, explain: bool) -> dict[str, object]:
         "evidence": judged.evidence,
         "reasons": judged.reasons,
     }
-    if explain:
+    if command is not None:
+        document["command"] = command
         document["criteria"] = [
             {"criterion": item.criterion, "met": item.reason is None, "expected": item.expected, "found": item.found}
             for item in judged.judgements
@@ -51,20 +86,37 @@ def _certificate(judged: Judged, *, explain: bool) -> dict[str, object]:
     return document
 
 
-def to_text(evaluation: Evaluation, *, explain: bool) -> str:
+def to_text(gathered: Gathered, *, explain: bool) -> str:
     """Return the answer, each certificate with what it lacks, and each place that could not be looked into."""
     from gatepost.core.explanation import for_administrator
 
+    evaluation = gathered.evaluation
     lines = [_headline(evaluation)]
     if evaluation.detail:
         lines.append(f"  {evaluation.detail}")
     for judged in evaluation.certificates:
         lines += ["", *_lines(judged, explain=explain)]
+        if explain and (command := _command(judged, gathered)):
+            lines.append(f"    see it  {command}")
     if not evaluation.certificates:
         lines += [f"  {for_administrator(item, '', '')}" for item in evaluation.reasons]
     for fault in evaluation.faults:
         lines += ["", *_fault(fault)]
+    if evaluation.nearby:
+        lines += ["", *_advice(evaluation)]
+    if explain:
+        lines += ["", f"certificates of other issuers: {evaluation.others or 'none'}"]
     return "\n".join(lines)
+
+
+def _advice(evaluation: Evaluation) -> list[str]:
+    """Say which certificate to upload, where a CA above the issuing one was."""
+    issuers = {item.via: item.issuer for item in evaluation.nearby}
+    mark = click.style("→", fg="cyan")
+    return [
+        f"{mark} certificates here are issued by {issuer}, not by the CA that was given: give that one (sha256 {via.hex()})"
+        for via, issuer in issuers.items()
+    ]
 
 
 def _headline(evaluation: Evaluation) -> str:

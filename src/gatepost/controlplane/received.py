@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gatepost.core.check import Check
     from gatepost.core.device import DeviceFacts, Template
     from gatepost.core.evaluation import Evaluation, Judged, Status
-    from gatepost.core.finding import Fault
+    from gatepost.core.finding import Fault, Nearby
 
 
 def describe_expected(check: Check, facts: DeviceFacts) -> str:
@@ -47,6 +47,7 @@ def describe_received(evaluation: Evaluation, claimed: Status) -> str:
         "certificates": [_describe(item) for item in evaluation.certificates],
         "other_certificates": evaluation.others,
         "faults": [describe_fault(item) for item in evaluation.faults],
+        "nearby": [describe_nearby(item) for item in evaluation.nearby],
         "device_status": claimed,
     }
     if evaluation.detail:
@@ -57,6 +58,16 @@ def describe_received(evaluation: Evaluation, claimed: Status) -> str:
 def describe_fault(fault: Fault) -> dict[str, object]:
     """Describe a place that could not be looked into."""
     return {"location": fault.location, "reason": fault.reason, "detail": fault.detail}
+
+
+def describe_nearby(nearby: Nearby) -> dict[str, object]:
+    """Describe a certificate that is one step from the uploaded CA, and which certificate to upload for it."""
+    return {
+        "issuer": nearby.issuer,
+        "sha256": nearby.sha256.hex(),
+        "not_after": rfc3339(nearby.not_after),
+        "upload_instead": nearby.via.hex(),
+    }
 
 
 def _describe(judged: Judged) -> dict[str, object]:

@@ -26,7 +26,7 @@ from gatepost.core.criteria import (
     reached_evidence,
 )
 from gatepost.core.device import DeviceFacts, MissingFact, Template, render_template
-from gatepost.core.finding import Candidate, Fault
+from gatepost.core.finding import Candidate, Fault, Nearby
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     certificates: tuple[Judged, ...] = ()
     others: int = 0
     faults: tuple[Fault, ...] = ()
+    nearby: tuple[Nearby, ...] = ()
+    """Certificates that would be candidates if their own issuer were uploaded: the issuing certificate, not the root."""
     detail: str = ""
 
 
@@ -100,6 +102,7 @@ def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetim
         certificates=tuple(judged[:MAXIMUM_REPORTED]),
         others=findings.others,
         faults=findings.faults,
+        nearby=findings.nearby,
         detail=f"the device's {missing} is not known" if missing else "",
     )
 

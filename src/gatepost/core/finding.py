@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -74,11 +75,25 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class Nearby(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate of another issuer that is one step from the uploaded CA: its issuer ``via`` is a candidate itself.
+
+    It says which certificate the administrator meant to upload. Of other certificates nothing but their number is known.
+    """
+
+    issuer: str
+    sha256: bytes
+    not_after: datetime
+    via: bytes
+    """SHA-256 of the certificate that issued it, which the uploaded one issued."""
+
+
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """All that one check's locations gave. ``others``: certificates of other issuers (1 may stand for "some")."""
 
     candidates: tuple[Candidate, ...] = ()
     others: int = 0
     faults: tuple[Fault, ...] = ()
+    nearby: tuple[Nearby, ...] = ()
     too_many: bool = False
     """There were more candidates than are judged."""

@@ -26,7 +26,7 @@ from gatepost.core.check import (
 )
 from gatepost.core.device import DeviceFacts, parse_template
 from gatepost.core.evaluation import Evaluation, Status
-from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
+from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, Nearby, StoreKind
 from gatepost.core.possession import NONCE_LENGTH
 from gatepost.core.reason import Reason
 from gatepost.core.report import Claim
@@ -145,6 +145,15 @@ class PlacedFault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     detail: Text
 
 
+class NearbyCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate one step from the uploaded CA: its issuer's name, its digest, its end (ms), its issuer's digest."""
+
+    issuer: Text
+    sha256: Fingerprint
+    not_after: Annotated[int, msgspec.Meta(ge=-(2**45), le=253402300799999)]
+    via: Fingerprint
+
+
 class CheckAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the device found for one check; ``status`` is its own verdict, which the server does not believe."""
 
@@ -155,6 +164,7 @@ class CheckAnswer(msgspec.Struct, frozen=True, kw_only=True):
     others: Count = 0
     too_many: bool = False
     faults: Annotated[tuple[PlacedFault, ...], msgspec.Meta(max_length=_MAXIMUM_FAULTS)] = ()
+    nearby: Annotated[tuple[NearbyCertificate, ...], msgspec.Meta(max_length=MAXIMUM_REPORTED)] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -314,6 +324,15 @@ def answer_from_core(check: Check, evaluation: Evaluation, signatures: Signature
         others=min(evaluation.others, 1_000_000),
         too_many=too_many,
         faults=tuple(_fault_from_core(item) for item in evaluation.faults[:_MAXIMUM_FAULTS]),
+        nearby=tuple(
+            NearbyCertificate(
+                issuer=_bounded(item.issuer),
+                sha256=item.sha256.hex(),
+                not_after=int(item.not_after.timestamp() * 1000),
+                via=item.via.hex(),
+            )
+            for item in evaluation.nearby
+        ),
     )
 
 
@@ -368,6 +387,15 @@ def claim_to_core(answer: CheckAnswer, certificates: dict[str, Certificate | Mal
         candidates=tuple(candidates),
         others=answer.others,
         faults=tuple(_fault_to_core(item) for item in answer.faults),
+        nearby=tuple(
+            Nearby(
+                issuer=item.issuer,
+                sha256=bytes.fromhex(item.sha256),
+                not_after=instant(item.not_after),
+                via=bytes.fromhex(item.via),
+            )
+            for item in answer.nearby
+        ),
         too_many=answer.too_many,
     )
     return Claim(
