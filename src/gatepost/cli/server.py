@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack
@@ -11,7 +12,7 @@ import click
 import msgspec
 
 from gatepost.cli.serving import ServerSettings, now, serve
-from gatepost.errors import ConflictError, InputError
+from gatepost.errors import ConflictError, InputError, StateError, StorageError
 
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
@@ -77,7 +78,7 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
     from gatepost.storage.migration import migrate as migrate_database
 
     migrate_database(database)
-    storage, services = _open(database, master_key)
+    storage, services = _open(database, master_key, new=True)
     try:
         with storage.reading() as records:
             if records.accounts.all():
@@ -130,22 +131,54 @@ def run(**options: Unpack[_RunOptions]) -> None:
     host, port = _address(options["listen"])
     certificate = options["tls_cert"]
     _check_tls(certificate, options["tls_key"], host)
-    own = f"{'https' if certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    _try_address(host, port)
+    _try_database(options["database"], options["master_key"])
     settings = ServerSettings(
         database=options["database"],
         master_key=_master_key(options["database"], options["master_key"]),
         host=host,
         port=port,
-        public_urls=tuple(_public(url) for url in options["public_urls"]) or (own,),
+        public_urls=tuple(_public(url) for url in options["public_urls"]) or (_own_url(host, port, certificate),),
         tls_certificate=certificate,
         tls_key=options["tls_key"],
         results_expire=options["default_expiration"] != "never",
     )
-    # Opened and closed once here, so that a wrong database or key is said in words before any worker starts.
-    storage, _ = _open(options["database"], options["master_key"])
-    storage.close()
     click.echo(f"gatepost serves {' '.join(settings.public_urls)} from {settings.database}", err=True)
     serve(settings)
+
+
+def _own_url(host: str, port: int, certificate: Path | None) -> str:
+    """Return the address by which agents know this server where none is given: the one it listens on."""
+    if ip_address(host).is_unspecified:
+        problem = f"is missing: with --listen {host} this server has no one address"
+        raise InputError("--public-url", problem, "https://HOST[:PORT], as agents write it")
+    return _public(f"{'https' if certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def _try_address(host: str, port: int) -> None:
+    """Refuse an address that is taken: the server shares its port, and would take every other request of a stranger's."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError("--listen", f"cannot be used: {host} port {port}: {error.strerror}") from error
+
+
+def _try_database(database: str, master_key: Path | None) -> None:
+    """Open the database once, with all its secrets, so that what is wrong is said in words before any worker starts."""
+    from gatepost.controlplane.keys import load_keys
+
+    storage, _ = _open(database, master_key)
+    try:
+        with storage.reading() as records:
+            accounts = records.accounts.all()
+            for account in accounts:
+                load_keys(records, account.number)
+    finally:
+        storage.close()
+    if not accounts:
+        raise InputError("--database", f"holds no account yet: {database}", "run `gatepost server init` first")
 
 
 def _check_tls(certificate: Path | None, key: Path | None, host: str) -> None:
@@ -154,9 +187,25 @@ def _check_tls(certificate: Path | None, key: Path | None, host: str) -> None:
     for flag, path in (("--tls-cert", certificate), ("--tls-key", key)):
         if path is not None and not path.is_file():
             raise InputError(flag, f"is not a file: {path}")
+    if certificate is not None and key is not None:
+        _try_tls(certificate, key)
     if certificate is None and not _is_loopback(host):
         problem = f"would serve without TLS on {host}"
         raise InputError("--listen", problem, "give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy")
+
+
+def _try_tls(certificate: Path, key: Path) -> None:
+    """Load both as a server would; a password, which nobody is there to type, is not asked for."""
+    import ssl
+
+    given = f"{certificate} and {key}"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        problem = f"are no chain of certificates and its key: {given}: {error.reason or 'no PEM'}"
+        raise InputError("--tls-cert and --tls-key", problem, "PEM; the key PKCS #8, not encrypted") from error
+    except OSError as error:
+        raise InputError("--tls-cert and --tls-key", f"cannot be read: {given}: {error.strerror}") from error
 
 
 @server.group()
@@ -180,21 +229,36 @@ def create(**options: Unpack[_CreateOptions]) -> None:
     from gatepost.wire.management.tokens import TokenBody
 
     given = {key: options[key] for key in ("kind", "name", "uses", "expires_in")}
-    body = convert_strictly({key: value for key, value in given.items() if value is not None}, TokenBody, "")
     storage, services = _open(options["database"], options["master_key"])
     try:
+        body = convert_strictly({key: value for key, value in given.items() if value is not None}, TokenBody, "")
         made = create_token(services, _account(storage, options["account"]).number, body)
+    except InputError as error:
+        raise _of_flag(error) from error
     finally:
         storage.close()
     click.echo(msgspec.json.encode(made).decode() if options["form"] == "json" else made.token)
 
 
-def _open(database: str, master_key: Path | None) -> tuple[SqlStorage, Services]:
+def _of_flag(error: InputError) -> InputError:
+    """Name the flag where a use case names the field of a document: ``/expires_in`` is ``--expires-in``."""
+    field = error.field
+    return InputError(f"--{field[1:].replace('_', '-')}" if field[:1] == "/" else field, error.problem, error.allowed)
+
+
+def _open(database: str, master_key: Path | None, *, new: bool = False) -> tuple[SqlStorage, Services]:
+    """Open the database. A master key is made for a ``new`` one alone: made later, it would hide that the right one is lost."""
     from gatepost.controlplane.administration.services import Services
     from gatepost.storage.database import open_storage
     from gatepost.storage.keybox import read_or_create_master_key
+    from gatepost.storage.sqlite import path_of
 
-    key = read_or_create_master_key(_master_key(database, master_key), secrets.token_bytes)
+    if not path_of(database).exists():
+        raise StorageError(f"there is no database at {path_of(database)}; `gatepost server init` makes one")
+    path = _master_key(database, master_key)
+    if not new and not path.exists():
+        raise StateError(str(path), "is missing: the master key that opens the secrets in the database")
+    key = read_or_create_master_key(path, secrets.token_bytes)
     storage = open_storage(database, key, secrets.token_bytes)
     return storage, Services(storage=storage, now=now, random=secrets.token_bytes)
 
