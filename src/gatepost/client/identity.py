@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -28,6 +29,8 @@ _KEY: Final = "device.key"
 _REGISTRATION: Final = "registration.json"
 _PROGRESS: Final = "progress.json"
 _LOCK: Final = "agent.lock"
+LAST_REPORT: Final = "last-report.json"
+"""The report that was sent last, for the person whose device it is."""
 _MAXIMUM_FILE: Final = 4 * 1024 * 1024
 """Nothing of ours is larger: 64 checks with a few signing certificates each."""
 
@@ -88,7 +91,7 @@ class StateFolder:
     @property
     def enrolled(self) -> bool:
         """Whether a registration lies in it."""
-        return (self._folder / _REGISTRATION).exists()
+        return self._holds(_REGISTRATION)
 
     def create(self) -> None:
         """Make the folder 0700, or insist that it is so and ours."""
@@ -114,20 +117,29 @@ class StateFolder:
     def alone(self) -> Iterator[None]:
         """Be the only agent on this folder for a block; two would take each other's sequence."""
         self.check()
-        path = self._folder / _LOCK
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = self._take_lock(self._folder / _LOCK)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
-        except BlockingIOError as error:
-            raise StateError(str(path), "is held by another agent that runs on this folder") from error
         finally:
             os.close(descriptor)
 
+    def _take_lock(self, path: Path) -> int:
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateError(str(path), f"cannot be made: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            detail = "is held by another agent that runs on this folder"
+            if not isinstance(error, BlockingIOError):
+                detail = f"cannot be locked: {error.strerror}"
+            raise StateError(str(path), detail) from error
+        return descriptor
+
     def make_key(self) -> DeviceKey:
-        """Make the device's key, or return the one that an enrolment before left here."""
-        if (self._folder / _KEY).exists():
-            return self.load_key()
+        """Make the device's key, in the place of one that an unfinished enrolment left: a server may know that one."""
         private = ec.generate_private_key(ec.SECP256R1())
         encoded = private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -140,9 +152,9 @@ class StateFolder:
         path = self._folder / _KEY
         try:
             private = serialization.load_pem_private_key(self._read(_KEY), password=None)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise StateError(str(path), "holds no usable key; enrol anew after removing it") from error
-        if not isinstance(private, ec.EllipticCurvePrivateKey):
+        if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
             raise StateError(str(path), "holds a key of another kind than P-256")
         return _device_key(private)
 
@@ -159,8 +171,8 @@ class StateFolder:
         self._write(_PROGRESS, msgspec.json.encode(progress))
 
     def load_progress(self) -> Progress:
-        """Return how far the reports came; nothing yet is the beginning."""
-        return self._decode(_PROGRESS, Progress) if (self._folder / _PROGRESS).exists() else Progress()
+        """Return how far the reports came; it is written at enrolment, so that a missing file is a lost one."""
+        return self._decode(_PROGRESS, Progress)
 
     def save(self, name: str, content: bytes) -> None:
         """Write another small file, as carefully."""
@@ -168,17 +180,30 @@ class StateFolder:
 
     def load(self, name: str) -> bytes | None:
         """Return another small file; None where there is none."""
-        return self._read(name) if (self._folder / name).exists() else None
+        return self._read(name) if self._holds(name) else None
 
     def forget(self) -> None:
-        """Remove everything that says who this device is."""
-        for name in (_REGISTRATION, _PROGRESS, _KEY):
-            (self._folder / name).unlink(missing_ok=True)
+        """Remove everything that says who this device is, and what it told; the registration first, which all else rests on."""
+        for name in (_REGISTRATION, _PROGRESS, _KEY, LAST_REPORT):
+            try:
+                (self._folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise StateError(str(self._folder / name), f"cannot be removed: {error.strerror}") from error
+
+    def _holds(self, name: str) -> bool:
+        path = self._folder / name
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise StateError(str(path), f"cannot be looked at: {error.strerror}") from error
+        return True
 
     def _decode(self, name: str, kind: type[_T]) -> _T:
         try:
             return msgspec.json.decode(self._read(name), type=kind)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise StateError(str(self._folder / name), f"is damaged ({error}); enrol this device anew") from error
 
     def _read(self, name: str) -> bytes:
