@@ -1,0 +1,143 @@
+"""Who is let in, before anything else of a request is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from litestar import Litestar
+
+from gatepost.controlplane.administration.accounts import create_account
+from gatepost.controlplane.administration.tokens import create_token
+from gatepost.wire.management.codes import Code
+from gatepost.wire.management.tokens import TokenBody, TokenKind
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from gatepost.controlplane.administration.accounts import NewAccount
+    from gatepost.controlplane.administration.services import Services
+    from gatepost.web.front import Front
+
+ROUTES = [
+    ("GET", "/mtls_certificates"),
+    ("POST", "/mtls_certificates"),
+    ("GET", "/mtls_certificates/x"),
+    ("DELETE", "/mtls_certificates/x"),
+    ("GET", "/mtls_certificates/x/associations"),
+    ("GET", "/devices/posture"),
+    ("POST", "/devices/posture"),
+    ("GET", "/devices/posture/integration"),
+    ("GET", "/devices/posture/x"),
+    ("PUT", "/devices/posture/x"),
+    ("DELETE", "/devices/posture/x"),
+    ("GET", "/gatepost/checks/x/options"),
+    ("PUT", "/gatepost/checks/x/options"),
+    ("GET", "/gatepost/checks/x/effective"),
+    ("GET", "/gatepost/results"),
+    ("GET", "/gatepost/posture-log"),
+    ("GET", "/gatepost/tokens"),
+    ("POST", "/gatepost/tokens"),
+    ("DELETE", "/gatepost/tokens/x"),
+]
+
+
+def test_the_routes_below_are_all_that_there_are(app: Front) -> None:
+    """A route that is forgotten here would not be tried without a credential."""
+    litestar = app.routes
+    assert isinstance(litestar, Litestar)
+    found = {
+        (method, route.path.removeprefix("/client/v4/accounts/{account_id:str}"))
+        for route in litestar.routes
+        if route.path.startswith("/client/")
+        for method in getattr(route, "methods", ())
+        if method != "OPTIONS"
+    }
+    for name in ("certificate_id", "rule_id", "token_id"):
+        found = {(method, path.replace("{" + name + ":str}", "x")) for method, path in found}
+    assert set(ROUTES) == found
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_no_route_answers_without_a_credential(
+    stranger: httpx2.AsyncClient, created: NewAccount, method: str, path: str
+) -> None:
+    """Also with a body that is wrong, which is not looked at."""
+    url = f"/client/v4/accounts/{created.account_id}{path}"
+    answer = await stranger.request(method, url, content=b"{")
+    assert (401, Code.NOT_AUTHENTICATED) == (answer.status_code, answer.json()["errors"][0]["code"])
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_no_route_answers_to_anothers_credential(
+    stranger: httpx2.AsyncClient, services: Services, created: NewAccount, method: str, path: str
+) -> None:
+    """Nor tells an account that exists from one that does not."""
+    other = create_account(services)
+    headers = {"Authorization": f"Bearer {other.token}"}
+    answers = [
+        await stranger.request(method, f"/client/v4/accounts/{account_id}{path}", content=b"{", headers=headers)
+        for account_id in (created.account_id, "0" * 32)
+    ]
+    assert [403, 403] == [answer.status_code for answer in answers]
+    assert answers[0].content == answers[1].content
+
+
+async def test_both_forms_of_credential_are_taken(stranger: httpx2.AsyncClient, created: NewAccount) -> None:
+    """A bearer token, or the owner's e-mail with the same token as key."""
+    url = f"/client/v4/accounts/{created.account_id}/devices/posture"
+    for headers in (
+        {"Authorization": f"Bearer {created.token}"},
+        {"Authorization": f"bearer  {created.token} "},
+        {"X-Auth-Email": "owner@example.com", "X-Auth-Key": created.token},
+    ):
+        answer = await stranger.get(url, headers=headers)
+        assert 200 == answer.status_code, headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Basic TOKEN"},
+        {"Authorization": "TOKEN"},
+        {"Authorization": "Bearer TOKENx"},
+        {"Authorization": "Bearer TOKEN, Bearer TOKEN"},
+        {"X-Auth-Key": "TOKEN"},
+        {"X-Auth-Email": "owner@example.com"},
+        {"X-Auth-Email": "other@example.com", "X-Auth-Key": "TOKEN"},
+        {"X-Auth-User-Service-Key": "TOKEN"},
+    ],
+)
+async def test_anything_else_is_no_credential(
+    stranger: httpx2.AsyncClient, created: NewAccount, headers: dict[str, str]
+) -> None:
+    """And the token is not in the answer."""
+    given = {name: value.replace("TOKEN", created.token) for name, value in headers.items()}
+    answer = await stranger.get(f"/client/v4/accounts/{created.account_id}/devices/posture", headers=given)
+    assert 401 == answer.status_code
+    assert created.token not in answer.text
+
+
+async def test_two_credentials_of_a_kind_are_none(stranger: httpx2.AsyncClient, created: NewAccount) -> None:
+    """Which of them a proxy in between has seen cannot be known."""
+    value = f"Bearer {created.token}"
+    url = f"/client/v4/accounts/{created.account_id}/devices/posture"
+    answer = await stranger.get(url, headers=[("Authorization", value), ("Authorization", value)])
+    assert 401 == answer.status_code
+
+
+async def test_an_enrolment_token_is_let_in_nowhere(
+    stranger: httpx2.AsyncClient, services: Services, created: NewAccount
+) -> None:
+    """Every device has seen it."""
+    with services.storage.reading() as records:
+        account = records.accounts.all()[0].number
+    token = create_token(services, account, TokenBody(kind=TokenKind.ENROLLMENT)).token
+    url = f"/client/v4/accounts/{created.account_id}/devices/posture"
+    answer = await stranger.get(url, headers={"Authorization": f"Bearer {token}"})
+    assert (403, Code.NOT_ALLOWED) == (answer.status_code, answer.json()["errors"][0]["code"])
