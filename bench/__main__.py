@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 
 from bench import check_process, evaluation, server
-from bench.harness import Figure, MeasureError
+from bench.harness import Figure, MeasureError, exit_code
 from bench.machine import describe_machine
 from bench.page import show_figures, write_page
 from gatepost.errors import GatepostError
@@ -45,7 +45,7 @@ def main(names: Sequence[str]) -> int:
     if not names:
         _PAGE.write_text(write_page(figures, describe_machine(), datetime.now(UTC).date()), encoding="utf-8")
         print(f"written: {_PAGE.relative_to(Path.cwd())}")
-    return 1 if any(figure.missed for figure in figures) else 0
+    return exit_code(figures)
 
 
 def _measure(name: str) -> tuple[Figure, ...]:

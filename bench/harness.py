@@ -7,7 +7,7 @@ shown, `bench.page`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from statistics import median
 from typing import Final
@@ -127,3 +127,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
             bound=self.bound,
             busy=median(busy) if busy else None,
         )
+
+
+def exit_code(figures: Iterable[Figure]) -> int:
+    """Return what the command ends with: 1 where a bound that is due is missed, else 0."""
+    return int(any(figure.missed for figure in figures))

@@ -19,7 +19,6 @@ def describe_machine() -> dict[str, str]:
         "processor": _field(Path("/proc/cpuinfo"), "model name", ":"),
         "cores": str(os.cpu_count()),
         "system": _field(Path("/etc/os-release"), "PRETTY_NAME", "="),
-        "kernel": platform.release(),
         "Python": platform.python_version(),
         "OpenSSL": backend.openssl_version_text(),
         "libraries": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.harness import Bound, Comparison, Figure, Sample, Sense, Side
+from bench.harness import Bound, Comparison, Figure, Sample, Sense, Side, exit_code
 
 
 class Costs:
@@ -121,3 +121,11 @@ def test_the_median_of_the_business_is_kept_when_the_subject_is_a_server() -> No
     subject = [Sample(1, busy) for busy in (0.1, 0.99, 0.5, 0.98, 0.97, 0.99)]
     figure, _ = _compare(subject, _samples(*[1] * 6))
     assert figure.busy == 0.98
+
+
+def test_the_run_fails_when_one_bound_of_several_is_missed() -> None:
+    """A bound that is due later, and a figure for information, fail nothing."""
+    met, missed = (_figure(Bound(Sense.AT_MOST, value), 150, 100) for value in (1.5, 1.4))
+    later, informed = _figure(Bound(Sense.AT_MOST, 1.4, "part 4"), 150, 100), _figure(None, 150, 100)
+    assert exit_code([met, later, informed]) == 0
+    assert exit_code([met, missed, later]) == 1
