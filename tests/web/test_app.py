@@ -44,6 +44,12 @@ async def test_a_method_that_is_not_there_is_answered_with_those_that_are(api: A
     assert {"GET", "HEAD", "OPTIONS", "POST"} == set(answer.headers["allow"].split(", "))
 
 
+async def test_a_nul_in_an_id_reaches_no_database(api: Api) -> None:
+    """Not all of them can hold one."""
+    answer = await api("GET", "/devices/posture/a%00b")
+    assert (400, Code.PARAMETER_INVALID) == (answer.status_code, answer.json()["errors"][0]["code"])
+
+
 async def test_paths_below_device_are_another_application(stranger: httpx2.AsyncClient) -> None:
     """It branches off before the routes."""
     assert 204 == (await stranger.get("/device/anything")).status_code

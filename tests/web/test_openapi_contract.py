@@ -41,7 +41,8 @@ CHECKS: Any = [
 def described_operations() -> list[Any]:
     """Give the operations of the document; it is made from the routes alone, so that no database need be there."""
     document = create_routes(cast("Services", None)).openapi_schema.to_schema()
-    return [found.ok() for found in schemathesis.openapi.from_dict(document).get_all_operations()]
+    found: Any = schemathesis.openapi.from_dict(document).get_all_operations()
+    return [operation.ok() for operation in found]
 
 
 OPERATIONS = described_operations()
@@ -63,7 +64,7 @@ def test_an_operation_answers_as_the_document_says(operation: Any, mode: Generat
         max_examples=15, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
     )
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
-    def answers(case: schemathesis.Case) -> None:
+    def answers(case: schemathesis.Case[Any]) -> None:
         case.path_parameters["account_id"] = server.account.account_id
         response = case.call(
             base_url=f"http://127.0.0.1:{server.port}", headers={"Authorization": f"Bearer {server.account.token}"}

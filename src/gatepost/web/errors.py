@@ -75,6 +75,8 @@ _CONFLICTS: Final = {
 }
 _DATABASE_PAUSE: Final = 10
 """Seconds after which a client may ask again when the database could not be used."""
+ASKED: Final = "gatepost.method"
+"""Where the scope holds the method that was asked for, since HEAD and OPTIONS reach the routes under others."""
 _WORDS_FOR_FAULTS: Final = "something broke in the server; its log says what"
 
 
@@ -100,7 +102,8 @@ class Refusal(msgspec.Struct, frozen=True):
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[Failure]:
     """Answer any exception; Litestar calls this for all of them."""
     refusal = _of_parameters(request, error) if isinstance(error, ValidationException) else None
-    refusal = refusal or refusal_of(error, f"{request.method} {request.url.path}")
+    method = request.scope.get(ASKED, request.method)
+    refusal = refusal or refusal_of(error, f"{method} {request.url.path}")
     headers = dict(refusal.headers)
     if refusal.status == HTTPStatus.CONFLICT:
         headers["x-should-retry"] = "false"  # the SDKs would ask again, which cures no conflict

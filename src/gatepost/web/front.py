@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from gatepost.web.errors import Refusal
+from gatepost.web.errors import ASKED, Refusal
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.mtls_certificates import MAXIMUM_UPLOAD
 
@@ -65,7 +65,7 @@ class Front:
         if isinstance(body, Refusal):
             await _refuse(send, body)
             return
-        scope = {**scope, "method": _METHODS.get(scope["method"], scope["method"])}
+        scope = {**scope, "method": _METHODS.get(scope["method"], scope["method"]), ASKED: scope["method"]}
         await self.routes(scope, _replay(body, receive), send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | Refusal:

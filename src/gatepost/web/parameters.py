@@ -11,11 +11,14 @@ from gatepost.controlplane.administration.history import MAXIMUM_PAGE
 from gatepost.controlplane.administration.services import Services
 from gatepost.controlplane.ports import Account
 
+_TEXT = r"^[^\x00]+$"
+"""No database can hold a NUL in a text."""
+
 TheServices = NamedDependency[SkipValidation[Services]]
 TheAccount = NamedDependency[SkipValidation[Account]]
-CertificateId = Annotated[str, PathParameter(description="The upload's id.", max_length=64)]
-RuleId = Annotated[str, PathParameter(description="The posture rule's id.", max_length=64)]
-TokenId = Annotated[str, PathParameter(description="The token's id.", max_length=64)]
+CertificateId = Annotated[str, PathParameter(description="The upload's id.", max_length=64, pattern=_TEXT)]
+RuleId = Annotated[str, PathParameter(description="The posture rule's id.", max_length=64, pattern=_TEXT)]
+TokenId = Annotated[str, PathParameter(description="The token's id.", max_length=64, pattern=_TEXT)]
 PerPage = Annotated[int, QueryParameter(description="As many as are wanted at once.", ge=1, le=MAXIMUM_PAGE)]
 LogCursor = Annotated[
     str, QueryParameter(description="result_info.cursor of the page before.", pattern=r"^([1-9][0-9]{0,17})?$")

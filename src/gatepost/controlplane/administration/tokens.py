@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports import Records
 
 _FORM: Final = re.compile(r"[0-9A-Za-z_-]{40,80}", re.ASCII)
+_ACCOUNT_ID: Final = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
 _SCOPE: Final = "the management API of this account"
 
 
@@ -104,9 +105,10 @@ def authenticate(services: Services, credential: Credential, account_id: str) ->
     """
     if not _FORM.fullmatch(credential.text):
         raise CredentialError("the token has not the form of one")
+    known = _ACCOUNT_ID.fullmatch(account_id) is not None
     with services.storage.reading() as records:
         token = records.tokens.find(_digest(credential.text))
-        account = records.accounts.find(account_id.lower())
+        account = records.accounts.find(account_id.lower()) if known else None
     if token is None or not _owns(token, credential.email):
         raise CredentialError("the token is not known here")
     if token.revoked_at is not None:

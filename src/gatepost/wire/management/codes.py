@@ -55,7 +55,7 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.BODY_TOO_LARGE: "The body is larger than this route takes.",
     Code.BODY_TOO_SLOW: "The body did not come within the time that it has.",
     Code.METHOD_NOT_ALLOWED: "The route exists, but not with this method; the header Allow lists those it has.",
-    Code.PARAMETER_INVALID: "A parameter in the URL's query is wrong.",
+    Code.PARAMETER_INVALID: "A parameter in the URL is wrong.",
     Code.REQUEST_MALFORMED: "The request is not one that HTTP allows, such as two Host lines.",
     Code.SERVER_BUSY: "There is no room now; come back after the seconds in Retry-After.",
     Code.DATABASE_UNAVAILABLE: "The database cannot be used now; the server's log says why.",
