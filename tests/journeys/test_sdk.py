@@ -20,6 +20,8 @@ from tests.running import Running, running_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cloudflare.types.zero_trust.devices import DevicePostureRule
+
 WRITTEN_MATCH: list[Any] = [{"platform": "linux"}]
 
 
@@ -60,32 +62,28 @@ def written_input(certificate_id: str) -> dict[str, Any]:
     }
 
 
-def test_upload_create_list_get_update_delete(client: cloudflare.Cloudflare, account: str) -> None:
-    """The whole life of a check, each time with exactly what was written."""
+def upload(client: cloudflare.Cloudflare, account: str) -> str:
+    """Upload two roots at once, see them come back as they were sent, and give the upload's id."""
     root, other = CertificateAuthority.create(), CertificateAuthority.create(cn="Other Root")
     text = (root.pem + other.pem).decode()
-
-    # Upload.
     uploaded = client.mtls_certificates.create(account_id=account, ca=True, certificates=text, name="roots")
     assert uploaded is not None
-    assert (text, "roots", True, "CN=Example Root CA") == (
+    assert uploaded.id is not None
+    assert uploaded.expires_on is not None
+    assert (text, "roots", True, "CN=Example Root CA", str(root.certificate.serial_number)) == (
         uploaded.certificates,
         uploaded.name,
         uploaded.ca,
         uploaded.issuer,
-    )
-    assert (str(root.certificate.serial_number), "ECDSAWithSHA256", "custom") == (
         uploaded.serial_number,
-        uploaded.signature,
-        uploaded.type,
     )
-    assert uploaded.expires_on is not None
+    assert ("ECDSAWithSHA256", "custom") == (uploaded.signature, uploaded.type)
     assert root.certificate.not_valid_after_utc == uploaded.expires_on.astimezone(UTC)
-    assert uploaded.id is not None
+    return uploaded.id
 
-    # Create.
-    posture = client.zero_trust.devices.posture
-    given = written_input(uploaded.id)
+
+def create(client: cloudflare.Cloudflare, account: str, given: dict[str, Any]) -> DevicePostureRule:
+    """Create a rule with every field, and see that it is read back by each way of reading as it was written."""
     written: dict[str, Any] = {
         "name": "laptops",
         "type": "client_certificate_v2",
@@ -95,38 +93,47 @@ def test_upload_create_list_get_update_delete(client: cloudflare.Cloudflare, acc
         "match": WRITTEN_MATCH,
         "input": given,
     }
+    posture = client.zero_trust.devices.posture
     created = posture.create(account_id=account, **written)
     assert created is not None
+    assert created.id is not None
     assert isinstance(created.input, device_input.TeamsDevicesClientCertificateV2InputRequest)
     assert {"id": created.id, **written} == created.to_dict(mode="json")
-    assert created.id is not None
-
-    # List, get.
     assert [created.to_dict()] == [item.to_dict() for item in posture.list(account_id=account) if item.id == created.id]
     found = posture.get(created.id, account_id=account)
     assert found is not None
     assert created.to_dict() == found.to_dict()
-    associations = client.mtls_certificates.associations.get(uploaded.id, account_id=account)
+    return created
+
+
+def test_upload_create_list_get_update_delete(client: cloudflare.Cloudflare, account: str) -> None:
+    """The whole life of a check, each time with exactly what was written."""
+    posture = client.zero_trust.devices.posture
+    certificate_id = upload(client, account)
+    given = written_input(certificate_id)
+    rule_id = create(client, account, given).id
+    assert rule_id is not None
+    associations = client.mtls_certificates.associations.get(certificate_id, account_id=account)
     assert ["active"] == [item.status for item in associations]
 
-    # Update: what is left out is gone.
+    # What an update leaves out is gone.
     changed: dict[str, Any] = {"name": "renamed", "type": "client_certificate_v2", "input": given | {"cn": "x"}}
-    updated = posture.update(created.id, account_id=account, **changed)
+    updated = posture.update(rule_id, account_id=account, **changed)
     assert updated is not None
-    assert {"id": created.id, **changed} == updated.to_dict(mode="json")
+    assert {"id": rule_id, **changed} == updated.to_dict(mode="json")
 
-    # Delete: the upload only once nothing uses it.
+    # The upload goes only once nothing uses it.
     with pytest.raises(cloudflare.ConflictError) as refused:
-        client.mtls_certificates.delete(uploaded.id, account_id=account)
+        client.mtls_certificates.delete(certificate_id, account_id=account)
     assert Code.CERTIFICATE_IN_USE == refused.value.errors[0].code
-    deleted = posture.delete(created.id, account_id=account)
+    deleted = posture.delete(rule_id, account_id=account)
     assert deleted is not None
-    assert created.id == deleted.id
-    gone = client.mtls_certificates.delete(uploaded.id, account_id=account)
-    assert gone is not None
-    assert (uploaded.id, text) == (gone.id, gone.certificates)
+    assert rule_id == deleted.id
     with pytest.raises(cloudflare.NotFoundError):
-        posture.get(created.id, account_id=account)
+        posture.get(rule_id, account_id=account)
+    gone = client.mtls_certificates.delete(certificate_id, account_id=account)
+    assert gone is not None
+    assert certificate_id == gone.id
 
 
 def test_the_older_type_and_a_type_that_is_not_evaluated(client: cloudflare.Cloudflare, account: str) -> None:
