@@ -18,7 +18,7 @@ from gatepost.core.finding import KeyState, StoreKind
 from gatepost.core.pem import scan_pem
 from gatepost.core.possession import build_statement, issue_nonce
 from gatepost.core.reason import Reason
-from gatepost.wire import device, jws
+from gatepost.wire import checks, device, jws
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -97,7 +97,7 @@ ANSWER = device.CheckAnswer(
         ),
     ),
 )
-CHECK = device.CheckDocument(
+CHECK = checks.CheckDocument(
     id=CHECK_ID,
     version=3,
     name="Laptops",
@@ -126,7 +126,7 @@ REPORT = device.Report(
     certificates={LAPTOP.fingerprint: LAPTOP.der},
     checks=(ANSWER,),
 )
-CHECKS = device.Checks(
+CHECKS = checks.Checks(
     account_id=ACCOUNT,
     version=7,
     valid_until=ISSUED_AT + 86_400_000,

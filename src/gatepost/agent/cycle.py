@@ -19,12 +19,12 @@ from gatepost.core.possession import build_statement
 from gatepost.core.reason import Reason
 from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError
 from gatepost.wire import jws
+from gatepost.wire.checks import Checks, check_to_core
 from gatepost.wire.device import (
     MAXIMUM_REPORT,
     Acknowledgement,
     Called,
     CheckAnswer,
-    Checks,
     Enrollment,
     Facts,
     Report,
@@ -32,7 +32,6 @@ from gatepost.wire.device import (
     Wait,
     answer_from_core,
     certificates_to_core,
-    check_to_core,
     decode,
     instant,
 )
@@ -127,7 +126,7 @@ class Agent:
                 detail = f"version {version} after {self._progress.checks_version}"
                 raise ServerRefusedError(200, 0, f"the server's checks went backwards: {detail}")
             self._save(msgspec.structs.replace(self._progress, checks_version=version, checks=payload))
-        return synced.nonce, self._checks()
+        return synced.nonce, kept_checks(self._progress, self._enrolled)
 
     def _verify(self, document: bytes) -> bytes:
         """Return the payload of signed checks; only the account's pinned key may have signed them."""
@@ -138,13 +137,6 @@ class Agent:
         if decode(signed.payload, Checks).account_id != self._enrolled.account_id:
             raise ServerRefusedError(200, 0, "the server's checks are another account's")
         return signed.payload
-
-    def _checks(self) -> tuple[NamedCheck, ...]:
-        if not self._progress.checks:
-            return ()
-        document = decode(self._progress.checks, Checks)
-        certificates = certificates_to_core(document.certificates)
-        return tuple(NamedCheck(check_to_core(item, certificates), item.name) for item in document.checks)
 
     def _report(self, nonce: bytes, named: tuple[NamedCheck, ...]) -> Cycle:
         try:
@@ -176,6 +168,17 @@ class Agent:
     def _save(self, progress: Progress) -> None:
         self._state.save_progress(progress)
         self._progress = progress
+
+
+def kept_checks(progress: Progress, enrolled: EnrolledAs) -> tuple[NamedCheck, ...]:
+    """Return the checks that the agent keeps; their signature was verified when they came."""
+    if not progress.checks:
+        return ()
+    document = decode(progress.checks, Checks)
+    if document.account_id != enrolled.account_id:
+        return ()
+    certificates = certificates_to_core(document.certificates)
+    return tuple(NamedCheck(check_to_core(item, certificates), item.name) for item in document.checks)
 
 
 def compose_report(audience: str, sequence: int, nonce: bytes, facts: Facts, answers: tuple[Answered, ...]) -> Report:

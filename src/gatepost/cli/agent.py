@@ -148,6 +148,19 @@ def status(*, state: Path, last_report: bool, form: str) -> None:
 
 @agent.command()
 @_state_option
+@_config_option
+@click.option("--bundle", type=click.Path(dir_okay=False, path_type=Path), help="Write the page to a new file, JSON.")
+@_format_option
+def doctor(state: Path, config: Path | None, bundle: Path | None, form: str) -> None:
+    """Look at stores, rights, keys, clock and server; exit with 0 (well), 1 (something is wrong), 3 (could not see)."""
+    from gatepost.cli.doctor import examine, show
+
+    settings = _settings(config)
+    show(examine(state, read_host(settings.facts), settings.places()), form, bundle)
+
+
+@agent.command()
+@_state_option
 def unenroll(state: Path) -> None:
     """Forget the enrolment and remove the device's key; the server keeps its record until it is revoked there."""
     folder = StateFolder(state)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError, 
 from gatepost.wire.device import Acknowledgement, Called, Enrolled, Refusal, Synced
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
 
@@ -121,6 +123,18 @@ class Server:
     def wait(self, document: bytes) -> Called:
         """Ask to be called; the server answers within a minute."""
         return self._post("/device/v1/wait", document, Called, {})
+
+    def probe(self) -> datetime | None:
+        """Ask for a sign of life; return the server's time, if it says it. Raises `TransportError`."""
+        url = f"{self._url}/device/v1/sync"
+        try:
+            answer = self._client.get(url)
+        except httpx2.HTTPError as error:
+            raise TransportError(url, str(error) or type(error).__name__) from error
+        try:
+            return parsedate_to_datetime(answer.headers.get("date", ""))
+        except ValueError:
+            return None
 
     def _post(self, path: str, document: bytes, kind: type[_T], headers: dict[str, str]) -> _T:
         url = self._url + path

@@ -25,19 +25,8 @@ from gatepost.core.report import Binding, Claim, appraise
 from gatepost.core.result import Result, conclude
 from gatepost.errors import InputError, ReportRefusedError
 from gatepost.wire import jws
-from gatepost.wire.device import (
-    Checks,
-    Report,
-    Sync,
-    Synced,
-    Wait,
-    authorities_from_core,
-    certificates_to_core,
-    check_from_core,
-    claim_to_core,
-    decode,
-    instant,
-)
+from gatepost.wire.checks import Checks, authorities_from_core, check_from_core
+from gatepost.wire.device import Report, Sync, Synced, Wait, certificates_to_core, claim_to_core, decode, instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
