@@ -28,7 +28,8 @@ from gatepost.core.finding import Candidate, Fault, KeyState, Location, StoreKin
 from gatepost.core.reason import Reason
 from gatepost.core.signature import verify_signature
 from gatepost.errors import InputError
-from gatepost.wire import checks, device, jws
+from gatepost.wire import checks as wire_checks
+from gatepost.wire import device, jws
 from tests.wire import documents
 from tests.wire.documents import ACCOUNT_POINT, AUTHORITY, DEVICE_POINT, GOLDEN, LAPTOP, REPORT, SIGNED
 
@@ -201,7 +202,7 @@ def test_what_is_no_document_is_refused(content: bytes) -> None:
 )
 def test_any_json_is_read_or_refused(document: object) -> None:
     """No JSON brings the decoder to anything but a document or our own error."""
-    for kind in (device.Report, device.Sync, device.Enrollment, checks.Checks, device.Wait):
+    for kind in (device.Report, device.Sync, device.Enrollment, wire_checks.Checks, device.Wait):
         with pytest.raises(InputError):
             device.decode(msgspec.json.encode(document), kind)
 
@@ -237,7 +238,7 @@ def test_a_check_is_refused_when_its_authority_is_not_in_the_document() -> None:
     broken: dict[str, Certificate | Malformed] = {AUTHORITY.fingerprint: Malformed(b"", b"", "")}
     for certificates in ({}, broken):
         with pytest.raises(InputError, match=AUTHORITY.fingerprint):
-            checks.check_to_core(documents.CHECK, certificates)
+            wire_checks.check_to_core(documents.CHECK, certificates)
 
 
 _printable = st.text(st.characters(codec="utf-8", exclude_characters="$", exclude_categories=["Cc"]), min_size=1)
@@ -283,17 +284,17 @@ def _comparable(check: Check) -> dict[str, Any]:
 @given(checks())
 def test_a_check_is_the_same_on_the_device_when_it_was_sent(check: Check) -> None:
     """Whatever can be asked is asked alike on both sides."""
-    document = checks.Checks(
+    document = wire_checks.Checks(
         account_id="a",
         version=1,
         valid_until=0,
-        certificates=checks.authorities_from_core([check]),
-        checks=(checks.check_from_core(check, "name"),),
+        certificates=wire_checks.authorities_from_core([check]),
+        checks=(wire_checks.check_from_core(check, "name"),),
     )
-    read = device.decode(msgspec.json.encode(document), checks.Checks)
+    read = device.decode(msgspec.json.encode(document), wire_checks.Checks)
     (received,) = read.checks
     assert _comparable(check) == _comparable(
-        checks.check_to_core(received, device.certificates_to_core(read.certificates))
+        wire_checks.check_to_core(received, device.certificates_to_core(read.certificates))
     )
     assert "name" == received.name
 
@@ -301,7 +302,7 @@ def test_a_check_is_the_same_on_the_device_when_it_was_sent(check: Check) -> Non
 def test_an_authority_travels_once_when_many_checks_name_it() -> None:
     """Sixty-four checks of one upload are not sixty-four uploads."""
     check = Check(id="x", authorities=(AUTHORITY,))
-    assert {AUTHORITY.fingerprint: AUTHORITY.der} == checks.authorities_from_core([check] * 64)
+    assert {AUTHORITY.fingerprint: AUTHORITY.der} == wire_checks.authorities_from_core([check] * 64)
 
 
 _names = st.text(st.characters(), max_size=20) | st.text(st.characters(categories=["Cs"]), max_size=3) | st.just(LONG)

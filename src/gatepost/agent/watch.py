@@ -145,10 +145,13 @@ class CallWatch:
         self._bell = bell
         self._wait = wait
         self._pause = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin."""
-        threading.Thread(target=self._listen, daemon=True).start()
+        """Begin, once the first cycle is over: before it every check would be newer than those at hand."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._listen, daemon=True)
+            self._thread.start()
 
     def _listen(self) -> None:
         calls = 0

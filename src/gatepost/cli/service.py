@@ -46,6 +46,8 @@ def serve(worker: Agent, watch: StoreWatch, bell: Bell, folder: StatusFolder) ->
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: bell.stop())
 
+    calls = CallWatch(bell, worker.wait)
+
     def cycle(cause: Cause) -> int:
         watch.begin()
         try:
@@ -53,6 +55,7 @@ def serve(worker: Agent, watch: StoreWatch, bell: Bell, folder: StatusFolder) ->
         finally:
             watch.follow()
             supervisor.ready()
+        calls.start()
         _say(f"{cause}: {_one_line(last)}", supervisor)
         return last.next_in
 
@@ -60,7 +63,6 @@ def serve(worker: Agent, watch: StoreWatch, bell: Bell, folder: StatusFolder) ->
         _say(f"{explain_error(error)[1]}; again in {pause:.0f} s", supervisor)
 
     NetworkWatch(bell).start()
-    CallWatch(bell, worker.wait).start()
     clocks = Clocks(running=time.monotonic, elapsed=_elapsed)
     # Spreads load, keeps no secret.
     Service(cycle, bell, clocks, random.uniform, tell, supervisor.alive).run()
