@@ -241,6 +241,21 @@ def test_no_more_checks_are_taken_than_a_device_answers(
     assert () != rules.replace_rule(services, account, one, as_json(rule_of(certificate_id, cn="x"))).remarks
 
 
+def test_a_rule_that_an_earlier_release_took_bars_no_other(
+    services: Services, account: int, certificate_id: str
+) -> None:
+    """It is listed, counts for nothing, and can be replaced and removed."""
+    rule_id, _ = create(services, account, rule_of(certificate_id))
+    with services.storage.writing() as records:
+        kept = records.checks.find(account, rule_id)
+        assert kept is not None
+        records.checks.replace(msgspec.structs.replace(kept, document=as_json(rule_of(certificate_id, cn="${old}"))))
+    create(services, account, rule_of(certificate_id))
+    assert 2 == len(rules.list_rules(services, account))
+    rules.replace_rule(services, account, rule_id, as_json(rule_of(certificate_id)))
+    assert 2 == version(services, account, rule_id)
+
+
 def test_there_is_an_end_to_rules(services: Services, account: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list is not paged, so it is bounded."""
     monkeypatch.setattr(rules, "MAXIMUM_RULES", 1)

@@ -159,7 +159,16 @@ def _find(records: Records, account: int, rule_id: str) -> StoredCheck:
 
 def _asks_otherwise(before: StoredCheck, rule: Rule) -> bool:
     """Tell whether a rule asks something else than before; its name is no part of the question."""
-    return msgspec.structs.replace(parse_rule(before.document), name=rule.name) != rule
+    kept = _parse_kept(before)
+    return kept is None or msgspec.structs.replace(kept, name=rule.name) != rule
+
+
+def _parse_kept(stored: StoredCheck) -> Rule | None:
+    """Read a rule that is there; None where an earlier release took what this one refuses, which must not bar the others."""
+    try:
+        return parse_rule(stored.document)
+    except InputError:
+        return None
 
 
 def _check(
@@ -182,8 +191,8 @@ def _check(
 
 
 def _concerns(stored: StoredCheck, system: str) -> bool:
-    rule = parse_rule(stored.document)
-    return rule.enabled and rule.question is not None and preferred_system(rule.question) == system
+    rule = _parse_kept(stored)
+    return rule is not None and rule.enabled and rule.question is not None and preferred_system(rule.question) == system
 
 
 def _compile(services: Services, records: Records, draft: StoredCheck) -> None:
@@ -199,6 +208,6 @@ def _compile(services: Services, records: Records, draft: StoredCheck) -> None:
 
 def _kept(draft: StoredCheck, document: RuleDocument, rule: Rule, others: tuple[StoredCheck, ...]) -> KeptRule:
     options = parse_options(draft.options)
-    names = tuple(parse_rule(item.document).name for item in others)
+    names = tuple(kept.name for item in others if (kept := _parse_kept(item)) is not None)
     remarks = remarks_on(rule, tuple(document), options, names)
     return KeptRule(show_document(draft.id, draft.document), remarks)
