@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ["requirements.lock", "requirements-uv.lock"]
+LOCKS = sorted(path.name for path in ROOT.glob("requirements*.lock"))
 REQUIREMENT = re.compile(r"(?m)^([a-z0-9][a-z0-9._-]*)((?:.*\\\n)*.*)")
 
 
