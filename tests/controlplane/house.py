@@ -169,7 +169,7 @@ class Member:
             nonce=nonce or self.synchronise().nonce,
             facts=Facts(),
             certificates={item.placed.sha256: item.der for item in found},
-            checks=(self.answer(*found),),
+            checks=() if "checks" in changes else (self.answer(*found),),
         )
         return msgspec.structs.replace(report, **changes)
 
@@ -242,14 +242,14 @@ class House:
 
     def ask(self, *authorities: CertificateAuthority, fields: dict[str, Any] | None = None, **changes: Any) -> str:  # noqa: ANN401 - as above.
         """Make a check; ``changes`` replace fields of its ``input``, ``fields`` those around it."""
-        rule = rule_of(self.upload(*authorities), locations={"paths": [PLACE]}, **changes) | (fields or {})
+        rule = rule_of(self.upload(*authorities), **{"locations": {"paths": [PLACE]}, **changes}) | (fields or {})
         shown = create_rule(self.services, self.account, as_json(rule)).document
         identifier: str = msgspec.json.decode(shown["id"])
         return identifier
 
     def ask_otherwise(self, check_id: str, *, fields: dict[str, Any] | None = None, **changes: Any) -> None:  # noqa: ANN401 - as above.
         """Put another question in the place of a check's."""
-        rule = rule_of(self.upload(), locations={"paths": [PLACE]}, **changes) | (fields or {})
+        rule = rule_of(self.upload(), **{"locations": {"paths": [PLACE]}, **changes}) | (fields or {})
         replace_rule(self.services, self.account, check_id, as_json(rule))
 
     def forget(self, check_id: str) -> None:
