@@ -682,7 +682,7 @@ _values = (
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_change_of_a_report_passes_without_certificate_nonce_and_signature(
     house: House, sealed: tuple[Member, Honest], data: st.DataObject
