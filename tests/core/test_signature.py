@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 from gatepost.core.certificate import PublicKey, parse_public_key
 from gatepost.core.signature import ecdsa_digest, public_key_of, verify_signature
 from tests.certificates import KeyKind, PrivateKey, private_key
-from tests.core.test_possession import STATEMENT
+from tests.core.test_possession import NONCE, STATEMENT
 
 SIGNATURE = bytes.fromhex(
     "f8f0340764a46c7f1351efb6f5b70461d09e1cd57066bbc22b6be9a7d2f8ab7a"
@@ -116,6 +118,13 @@ def test_the_published_signature_is_valid() -> None:
 def test_the_digest_goes_with_the_curve() -> None:
     """SHA-256 up to P-256, SHA-384 from P-384 on."""
     assert ["sha256", "sha384", "sha384"] == [ecdsa_digest(bits).name for bits in (256, 384, 521)]
+
+
+def test_the_page_of_the_semantics_shows_the_example() -> None:
+    """Nonce, statement and signature, to the byte."""
+    page = Path(__file__).parents[2] / "docs" / "reference" / "semantics.md"
+    text = page.read_text(encoding="utf-8").replace("\n", "")
+    assert all(example.hex() in text for example in (NONCE, STATEMENT, SIGNATURE))
 
 
 @pytest.mark.parametrize("kind", [*_SIGNING, KeyKind.ED448])

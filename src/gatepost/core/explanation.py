@@ -353,7 +353,7 @@ _DECISIONS: Final = {
     Reason.POLICY_UNMATCHED: _Words(
         "You or this device have no access to this application. If you should, please ask your administrator.",
         "No policy of the application lets this request in.",
-        "See with gatepost server explain which rule stopped it.",
+        "Read in the decision's line of the log which rule stopped it, and correct the policy or the device.",
     ),
     Reason.EXEMPTED: _Words(
         "This device is exempt from the check for now. There is nothing to do.",
