@@ -22,7 +22,8 @@ from gatepost.core.evaluation import Status
 from gatepost.core.finding import KeyState, StoreKind
 from gatepost.core.possession import build_statement
 from gatepost.wire import jws
-from gatepost.wire.device import CheckAnswer, Checks, Enrollment, Facts, PlacedCandidate, Report, Sync, decode
+from gatepost.wire.checks import Checks
+from gatepost.wire.device import CheckAnswer, Enrollment, Facts, PlacedCandidate, Report, Sync, decode
 from tests.certificates import CertificateAuthority, Issued
 
 if TYPE_CHECKING:
