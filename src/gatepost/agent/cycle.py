@@ -13,11 +13,11 @@ import msgspec
 
 from gatepost import __version__
 from gatepost.agent.gather import Gathered, gather
-from gatepost.client.identity import DeviceKey, EnrolledAs, Progress, StateFolder
+from gatepost.client.identity import LAST_REPORT, DeviceKey, EnrolledAs, Progress, StateFolder
 from gatepost.core.check import Check
 from gatepost.core.possession import build_statement
 from gatepost.core.reason import Reason
-from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError
+from gatepost.errors import InputError, ReportRefusedError, TransportError
 from gatepost.wire import jws
 from gatepost.wire.checks import Checks, check_to_core
 from gatepost.wire.device import (
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from gatepost.core.certificate import Certificate
     from gatepost.stores.interface import Store
 
-LAST_REPORT: Final = "last-report.json"
-"""The file that holds what left the device last, as it was signed."""
 _MAXIMUM_PAYLOAD: Final = MAXIMUM_REPORT * 3 // 4 - 1024
 """What fits into a report once it is base64 and has a header and a signature."""
 
@@ -120,23 +118,29 @@ class Agent:
         request = Sync(aud=self._enrolled.audience, checks_version=self._progress.checks_version)
         synced = self._server.synchronise(self._key.sign(jws.Kind.SYNC, request))
         if synced.checks:
-            payload = self._verify(synced.checks.encode())
-            version = decode(payload, Checks).version
-            if version < self._progress.checks_version:
-                detail = f"version {version} after {self._progress.checks_version}"
-                raise ServerRefusedError(200, 0, f"the server's checks went backwards: {detail}")
+            version, payload = self._verify(synced.checks.encode())
             self._save(msgspec.structs.replace(self._progress, checks_version=version, checks=payload))
         return synced.nonce, kept_checks(self._progress, self._enrolled)
 
-    def _verify(self, document: bytes) -> bytes:
-        """Return the payload of signed checks; only the account's pinned key may have signed them."""
-        point = jws.from_jwk(self._enrolled.account_key, "account_key")
-        signed = jws.split(jws.Kind.CHECKS, document)
-        if signed.thumbprint != jws.thumbprint(point) or not jws.verify(signed, point):
-            raise ServerRefusedError(200, 0, "the server's checks are not signed by this account's key")
-        if decode(signed.payload, Checks).account_id != self._enrolled.account_id:
-            raise ServerRefusedError(200, 0, "the server's checks are another account's")
-        return signed.payload
+    def _verify(self, document: bytes) -> tuple[int, bytes]:
+        """Return version and payload of signed checks that are newer, whole, and signed by the account's pinned key."""
+        try:
+            point = jws.from_jwk(self._enrolled.account_key, "account_key")
+            signed = jws.split(jws.Kind.CHECKS, document)
+            if signed.thumbprint != jws.thumbprint(point) or not jws.verify(signed, point):
+                raise self._distrusted("are not signed by this account's key")
+            checks = decode(signed.payload, Checks)
+            read_checks(checks)
+        except InputError as error:
+            raise self._distrusted(f"cannot be read: {error}") from error
+        if checks.account_id != self._enrolled.account_id:
+            raise self._distrusted("are another account's")
+        if checks.version < self._progress.checks_version:
+            raise self._distrusted(f"went backwards: version {checks.version} after {self._progress.checks_version}")
+        return checks.version, signed.payload
+
+    def _distrusted(self, problem: str) -> TransportError:
+        return TransportError(self._server.url, f"sent checks that {problem}")
 
     def _report(self, nonce: bytes, named: tuple[NamedCheck, ...]) -> Cycle:
         try:
@@ -177,6 +181,11 @@ def kept_checks(progress: Progress, enrolled: EnrolledAs) -> tuple[NamedCheck, .
     document = decode(progress.checks, Checks)
     if document.account_id != enrolled.account_id:
         return ()
+    return read_checks(document)
+
+
+def read_checks(document: Checks) -> tuple[NamedCheck, ...]:
+    """Read the checks in a document; raises `InputError` for what no server of ours would send."""
     certificates = certificates_to_core(document.certificates)
     return tuple(NamedCheck(check_to_core(item, certificates), item.name) for item in document.checks)
 
@@ -225,9 +234,24 @@ def enroll(state: StateFolder, server: Server, token: str, host: Host, authoriti
         known = state.load_registration()
         problem = f"holds an enrolment with {known.server} already"
         raise InputError("--state", f"{state.path} {problem}", "remove it first with `gatepost agent unenroll`")
-    key = state.make_key()
+    try:
+        enrolled = _introduce(state.make_key(), server, token, host, authorities)
+        state.save_progress(Progress())
+        state.save_registration(enrolled)
+    except BaseException:
+        state.forget()
+        raise
+    return enrolled
+
+
+def _introduce(key: DeviceKey, server: Server, token: str, host: Host, authorities: str | None) -> EnrolledAs:
+    """Hand the key in, and return who this device is; an account's key that is none could never be trusted later."""
     answer = server.enroll(token, key.sign(jws.Kind.ENROLLMENT, _enrollment(server, key, host)))
-    enrolled = EnrolledAs(
+    try:
+        jws.from_jwk(answer.account_key, "account_key")
+    except InputError as error:
+        raise TransportError(server.url, f"answered with something that is not ours ({error})") from error
+    return EnrolledAs(
         server=server.url,
         server_ca=authorities,
         account_id=answer.account_id,
@@ -235,9 +259,6 @@ def enroll(state: StateFolder, server: Server, token: str, host: Host, authoriti
         device_id=answer.device_id,
         account_key=answer.account_key,
     )
-    state.save_progress(Progress())
-    state.save_registration(enrolled)
-    return enrolled
 
 
 def _enrollment(server: Server, key: DeviceKey, host: Host) -> Enrollment:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from gatepost.agent.cycle import LAST_REPORT, Agent, Disclosure
+from gatepost.agent.cycle import Agent, Disclosure
 from gatepost.agent.cycle import enroll as enroll_device
 from gatepost.agent.host import Host, read_host
 from gatepost.agent.wake import Bell
@@ -20,7 +20,7 @@ from gatepost.cli.places import SYSTEM_NSSDB, PlaceSettings, find_stores
 from gatepost.cli.service import now, one_cycle, serve, status_folder
 from gatepost.cli.shown import show_verdicts
 from gatepost.cli.words import COULD_NOT_TELL
-from gatepost.client.identity import StateFolder
+from gatepost.client.identity import LAST_REPORT, StateFolder
 from gatepost.client.transport import Server
 from gatepost.core.device import VARIABLES
 from gatepost.core.evaluation import Status
@@ -165,10 +165,11 @@ def unenroll(state: Path) -> None:
     """Forget the enrolment and remove the device's key; the server keeps its record until it is revoked there."""
     folder = StateFolder(state)
     _insist_on_enrolment(folder)
-    folder.check()
-    server = folder.load_registration().server
-    folder.forget()
-    status_folder(state).remove()
+    # Not under an agent that runs: it would go on with the key that it remembers.
+    with folder.alone():
+        server = folder.load_registration().server
+        folder.forget()
+        status_folder(state).remove()
     click.echo(f"this device is no longer enrolled with {server}")
 
 
