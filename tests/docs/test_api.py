@@ -1,0 +1,69 @@
+"""The page of the API has every route and every field of what it takes and gives, and no route that is not there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gatepost.web.app import create_routes
+from gatepost.wire.management.check_options import CheckOptions
+from gatepost.wire.management.client_certificates import ClientCertificateInput, ClientCertificateV2Input
+from gatepost.wire.management.effective import EffectiveCheck, EffectiveLocations, SigningCertificate
+from gatepost.wire.management.mtls_certificates import CertificateObject, UploadBody
+from gatepost.wire.management.posture_log import PostureLogLine
+from gatepost.wire.management.posture_rules import RuleBody, RuleType
+from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultObject
+from gatepost.wire.management.tokens import NewToken, TokenBody
+from tests.services import Clock, open_services
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+ACCOUNT = "/client/v4/accounts/{account_id}"
+PARTS = re.split(r"(?m)^## (.*)$", PAGE)
+SECTIONS = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
+DOCUMENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
+    "mtls_certificates": (UploadBody, CertificateObject),
+    "devices/posture": (RuleBody, ClientCertificateV2Input, ClientCertificateInput),
+    "Options": (CheckOptions,),
+    "Effective": (EffectiveCheck, EffectiveLocations, SigningCertificate),
+    "Results": (ResultObject, ResultDevice, ResultCheck),
+    "Posture log": (PostureLogLine,),
+    "Tokens": (TokenBody, NewToken),
+}
+"""What stands under each heading: the documents whose fields it names."""
+FIELDS = [
+    (heading, field.encode_name)
+    for heading, documents in DOCUMENTS.items()
+    for document in documents
+    for field in msgspec.structs.fields(document)
+]
+
+
+def routes(folder: Path) -> set[tuple[str, str]]:
+    """Return method and path of every route that the application has, as the page writes them."""
+    application = create_routes(open_services(folder, Clock()))
+    return {
+        (method, re.sub(r":str\}", "}", route.path).removeprefix(ACCOUNT))
+        for route in application.routes
+        for method in route.methods - {"OPTIONS"}
+    }
+
+
+def test_each_route_is_named_and_no_other(tmp_path: Path) -> None:
+    """With its method; those of devices are the wire's."""
+    named = {tuple(text.split()) for text in re.findall(r"(?m)^\| `((?:GET|POST|PUT|PATCH|DELETE) [^`]+)` \|", PAGE)}
+    assert routes(tmp_path) == named
+
+
+@pytest.mark.parametrize(("heading", "field"), FIELDS)
+def test_each_field_is_named_under_its_heading(heading: str, field: str) -> None:
+    """What a client may send, and what it is given."""
+    assert re.search(rf"[`\"]{re.escape(field)}[`\"]", SECTIONS[heading])
+
+
+def test_what_is_said_of_types_is_true() -> None:
+    """Two are evaluated, and they are types."""
+    said = set(re.findall(r"`input` of (?:the older )?\*\*`(\w+)`\*\*", SECTIONS["devices/posture"]))
+    assert {RuleType.CLIENT_CERTIFICATE_V2.value, RuleType.CLIENT_CERTIFICATE.value} == said
