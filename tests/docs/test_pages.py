@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.core.reason import Reason
 from scripts import check_links
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,11 @@ def test_no_link_leads_nowhere() -> None:
 def test_the_readme_takes_five_minutes() -> None:
     """A hundred lines at most."""
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 100
+
+
+def test_the_readme_counts_the_reasons() -> None:
+    """As many as the closed list has."""
+    assert f"{len(Reason)} stable reasons" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_each_page_can_be_reached_from_the_index() -> None:
