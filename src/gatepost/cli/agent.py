@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _STATE: Final = Path("/var/lib/gatepost")
 _SETTINGS: Final = Path("/etc/gatepost/agent.toml")
 _TOKEN_VARIABLE: Final = "GATEPOST_ENROLLMENT_TOKEN"  # noqa: S105 - the name of a variable.
+_TOKEN: Final = re.compile(r"[!-~]{1,512}")
+"""What may stand in a header; whether it is a token, the server knows."""
 _WORST: Final = {Status.PASS: 0, Status.FAIL: 1, Status.ERROR: COULD_NOT_TELL}
 
 
@@ -185,7 +188,7 @@ def _settings(path: Path | None) -> AgentSettings:
 
 def _token(path: Path | None) -> str:
     text = read_text(path, "--token-file") if path else os.environ.get(_TOKEN_VARIABLE, "")
-    if not text.strip():
+    if not _TOKEN.fullmatch(text.strip()):
         raise InputError("--token-file", "gives no token", f"a file that holds one, or {_TOKEN_VARIABLE}")
     return text.strip()
 

@@ -128,11 +128,12 @@ class Server:
         """Ask for a sign of life; return the server's time, if it says it. Raises `TransportError`."""
         url = f"{self._url}/device/v1/sync"
         try:
-            answer = self._client.get(url)
+            with self._client.stream("HEAD", url) as answer:
+                date = answer.headers.get("date", "")
         except httpx2.HTTPError as error:
-            raise TransportError(url, str(error) or type(error).__name__) from error
+            raise _unreachable(url, error) from error
         try:
-            return parsedate_to_datetime(answer.headers.get("date", ""))
+            return parsedate_to_datetime(date)
         except ValueError:
             return None
 
@@ -159,7 +160,11 @@ class Server:
                         raise TransportError(url, f"answered more than {_MAXIMUM_ANSWER} bytes")
                 return answer.status_code, content
         except httpx2.HTTPError as error:
-            raise TransportError(url, f"cannot be reached: {str(error) or type(error).__name__}") from error
+            raise _unreachable(url, error) from error
+
+
+def _unreachable(url: str, error: httpx2.HTTPError) -> TransportError:
+    return TransportError(url, f"cannot be reached: {str(error) or type(error).__name__}")
 
 
 def _refusal(url: str, status: int, content: bytes) -> ServerRefusedError | ReportRefusedError | TransportError:
