@@ -5,6 +5,7 @@
 #   make run     the same, and goes on serving
 #   make check   lint, form, types, floors, licences
 #   make test    check, and all tests
+#   make test-windows   the stores of Windows, on a Windows Python under Wine
 #   make bench   the published figures, measured here
 #   make docs    the links in the documentation
 #   make lock    the locks anew, from pyproject.toml
@@ -25,10 +26,11 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 DEMO_PACKAGES := libnss3-tools
 TEST_PACKAGES := gnutls-bin libnss3-tools openssl
+WINDOWS_PACKAGES := gcc-mingw-w64-x86-64-win32 wine wine64
 BENCH_PACKAGES := libnss3-tools wrk
 
-.PHONY: dev demo run check test bench docs lock clean
-.PHONY: debian-demo debian-test debian-bench lint form types floors licences
+.PHONY: dev demo run check test test-windows bench docs lock clean
+.PHONY: debian-demo debian-test debian-windows debian-bench lint form types floors licences
 
 dev: .venv/.installed
 
@@ -43,6 +45,11 @@ check: lint form types floors licences
 test: debian-test check docs
 	$(BIN)/pytest -n 2 --cov --cov-report=term
 
+# What the type checker passes over elsewhere, and what must come out the same on every system.
+test-windows: dev .windows/.installed
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src/gatepost/stores/windows*.py tests/windows
+	.windows/run -m pytest -q -p no:cacheprovider tests/windows tests/core
+
 bench: debian-bench dev
 	$(BIN)/python -m bench
 
@@ -50,7 +57,7 @@ docs: dev
 	$(BIN)/python scripts/check_links.py README.md CHANGELOG.md docs
 
 clean:
-	rm -rf .venv .tools .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .tools .windows .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What check is made of --------------------------------------------------------------------------------------------
@@ -78,6 +85,9 @@ debian-demo:
 debian-test:
 	@scripts/install-debian-packages $(TEST_PACKAGES)
 
+debian-windows:
+	@scripts/install-debian-packages $(WINDOWS_PACKAGES)
+
 debian-bench:
 	@scripts/install-debian-packages $(BENCH_PACKAGES)
 
@@ -95,6 +105,11 @@ debian-bench:
 	$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock
 	@touch $@
 
+# A Windows Python with what the lock names for it.
+.windows/.installed: scripts/windows-python requirements-windows.lock requirements.lock .tools/.installed | debian-windows
+	@PYTHON="$(PYTHON)" scripts/windows-python .windows
+	@touch $@
+
 # The project itself, from this folder. What its installation needs is in the lock, so nothing else is fetched.
 .venv/.installed: pyproject.toml .venv/.synchronised
 	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
@@ -107,3 +122,5 @@ lock: .tools/.installed
 	    --all-extras --group dev --output-file requirements.lock pyproject.toml
 	echo uv | $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	    --python-version 3.11 --upgrade --output-file requirements-uv.lock -
+	echo panda3d | $(UV) pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate \
+	    --python-version 3.11 --upgrade --output-file requirements-windows.lock -

@@ -1,0 +1,384 @@
+"""The functions of Windows that the readers of its certificate stores call: their constants, structures and C prototypes, once.
+
+Nothing is decided here: a function of Windows is called as its documentation says, what it hands out is a context that
+releases it, and what it refuses is a `Refused` with its code. The module can be imported on every system; on another one
+than Windows there is nothing to load. Sources: wincrypt.h, ncrypt.h, winerror.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from contextlib import contextmanager
+from ctypes import POINTER, wintypes
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+_Function: TypeAlias = "Callable[..., Any]"
+
+PROVIDER_SYSTEM: Final = 10
+"""CERT_STORE_PROV_SYSTEM_W: a store of the system, by its name."""
+CURRENT_USER: Final = 1 << 16
+LOCAL_MACHINE: Final = 2 << 16
+"""CERT_SYSTEM_STORE_…: whose store it is."""
+EXISTING_AND_READ_ONLY: Final = 0x4000 | 0x8000
+"""CERT_STORE_OPEN_EXISTING_FLAG, CERT_STORE_READONLY_FLAG: nothing is made, nothing can be changed."""
+FIND_SAME: Final = 13 << 16
+"""CERT_FIND_EXISTING."""
+X509_ASN: Final = 1
+KEY_PROVIDER: Final = 2
+"""CERT_KEY_PROV_INFO_PROP_ID."""
+FRIENDLY_NAME: Final = 11
+"""CERT_FRIENDLY_NAME_PROP_ID."""
+ACQUIRE_SILENTLY: Final = 0x40 | 0x10000
+"""CRYPT_ACQUIRE_SILENT_FLAG, CRYPT_ACQUIRE_ALLOW_NCRYPT_KEY_FLAG: no window is shown, and keys of both kinds are given."""
+NCRYPT_KEY: Final = 0xFFFFFFFF
+"""CERT_NCRYPT_KEY_SPEC: the handle is one of CNG, not of a CSP."""
+PROVIDER_RSA_AES: Final = 24
+"""PROV_RSA_AES, the type of the providers that know SHA-256."""
+MACHINE_KEYS: Final = 0x20
+"""CRYPT_MACHINE_KEYSET: the key is the machine's, not a user's."""
+SILENT: Final = 0x40
+"""CRYPT_SILENT, and NCRYPT_SILENT_FLAG: fail where somebody would have to be asked."""
+CALG_SHA_256: Final = 0x800C
+PAD_PKCS1: Final = 2
+"""BCRYPT_PAD_PKCS1."""
+
+_ENDS: Final = frozenset({0, 18, 0x80092004})
+"""How an enumeration ends: without a code, ERROR_NO_MORE_FILES, CRYPT_E_NOT_FOUND."""
+_SEARCH_SYSTEM32: Final = 0x800
+"""LOAD_LIBRARY_SEARCH_SYSTEM32: nobody's folder but the system's is looked into."""
+_MAXIMUM_PROPERTY: Final = 64 * 1024
+"""Bytes of a property: a friendly name and the name of a key have a few hundred."""
+_MAXIMUM_SIGNATURE: Final = 1024
+"""Bytes of a signature by RSA 8192, the largest key that a check accepts."""
+_MAXIMUM_ALGORITHM: Final = 128
+"""Bytes of an algorithm's name."""
+
+
+class Blob(ctypes.Structure):
+    """CRYPTOAPI_BLOB: so many bytes there."""
+
+    _fields_ = (("count", wintypes.DWORD), ("address", wintypes.LPVOID))
+
+    count: int
+    address: int | None
+
+
+class _Algorithm(ctypes.Structure):
+    """CRYPT_ALGORITHM_IDENTIFIER."""
+
+    _fields_ = (("identifier", wintypes.LPVOID), ("parameters", Blob))
+
+
+class _Information(ctypes.Structure):
+    """The beginning of CERT_INFO, up to the issuer's name."""
+
+    _fields_ = (
+        ("version", wintypes.DWORD),
+        ("serial_number", Blob),
+        ("signature_algorithm", _Algorithm),
+        ("issuer", Blob),
+    )
+
+    issuer: Blob
+
+
+class Context(ctypes.Structure):
+    """CERT_CONTEXT: a certificate in a store. It and all that it points to live until it is released."""
+
+    _fields_ = (
+        ("encoding", wintypes.DWORD),
+        ("encoded", wintypes.LPVOID),
+        ("length", wintypes.DWORD),
+        ("information", POINTER(_Information)),
+        ("store", wintypes.HANDLE),
+    )
+
+    encoded: int
+    length: int
+    information: ctypes._Pointer[_Information]
+
+
+ContextPointer: TypeAlias = "ctypes._Pointer[Context]"  # noqa: SLF001 - so the checker calls what POINTER makes.
+"""A context as `CryptoApi.certificates` gives it."""
+
+
+class _KeyProvider(ctypes.Structure):
+    """CRYPT_KEY_PROV_INFO; its texts lie behind it in the same property."""
+
+    _fields_ = (
+        ("container", wintypes.LPVOID),
+        ("provider", wintypes.LPVOID),
+        ("provider_type", wintypes.DWORD),
+        ("flags", wintypes.DWORD),
+        ("parameter_count", wintypes.DWORD),
+        ("parameters", wintypes.LPVOID),
+        ("key_spec", wintypes.DWORD),
+    )
+
+    container: int | None
+    provider: int | None
+    provider_type: int
+    flags: int
+    key_spec: int
+
+
+class _Padding(ctypes.Structure):
+    """BCRYPT_PKCS1_PADDING_INFO."""
+
+    _fields_ = (("digest", wintypes.LPCWSTR),)
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """What Windows would not do: the function's name and its code (GetLastError, or its own answer), unsigned."""
+
+    function: str
+    code: int
+
+    def __str__(self) -> str:
+        """Show both, as Microsoft's documentation can be searched for them."""
+        return f"{self.function}: 0x{self.code:08X}"
+
+
+class KeyProvider(msgspec.Struct, frozen=True):
+    """Where a certificate says that its key is: the provider and its type (0: one of CNG), in it the container and which key."""
+
+    provider: str
+    provider_type: int
+    container: str
+    flags: int
+    key_spec: int
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A private key in use: the handle of its provider, and which of the provider's keys it is (`NCRYPT_KEY`: CNG's)."""
+
+    handle: int
+    key_spec: int
+
+
+class Library(Protocol):
+    """A loaded library: its functions by name. In the place of a real one, a test may give a double."""
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a function of C, whose types `declare` sets.
+        """Return a function."""
+        ...
+
+
+if sys.platform == "win32":
+
+    def load_library(name: str) -> Library:
+        """Load a library of the system."""
+        return ctypes.WinDLL(name, use_last_error=True, winmode=_SEARCH_SYSTEM32)
+
+    def last_error() -> int:
+        """Return the code that the last call on this thread left."""
+        return ctypes.get_last_error() & 0xFFFFFFFF
+
+    def forget_error() -> None:
+        """Forget that code, before a call that may leave none."""
+        ctypes.set_last_error(0)
+
+else:
+
+    def load_library(name: str) -> Library:
+        """Refuse."""
+        raise OSError(f"{name} is a library of Windows")
+
+    def last_error() -> int:
+        """Return that there was none."""
+        return 0
+
+    def forget_error() -> None:
+        """Forget nothing."""
+
+
+def declare(library: Library, name: str, result: Any, *arguments: Any) -> _Function:  # noqa: ANN401 - types of C.
+    """Return a function of a library with its C prototype."""
+    function: Any = library[name]
+    function.restype = result
+    function.argtypes = arguments
+    declared: _Function = function
+    return declared
+
+
+class CryptoApi:
+    """The functions, loaded. Whatever one of the contexts below hands out is released when its block is left."""
+
+    def __init__(self, load: Callable[[str], Library] = load_library) -> None:
+        """Load the libraries; raises OSError on another system than Windows."""
+        crypt32 = load("crypt32.dll")
+        boolean, word, handle, pointer, text = (
+            wintypes.BOOL,
+            wintypes.DWORD,
+            wintypes.HANDLE,
+            wintypes.LPVOID,
+            wintypes.LPCWSTR,
+        )
+        context = POINTER(Context)
+        self._open_store = declare(crypt32, "CertOpenStore", handle, pointer, word, pointer, word, text)
+        self._close_store = declare(crypt32, "CertCloseStore", boolean, handle, word)
+        self._enumerate = declare(crypt32, "CertEnumCertificatesInStore", context, handle, context)
+        self._find = declare(crypt32, "CertFindCertificateInStore", context, handle, word, word, word, pointer, context)
+        self._free = declare(crypt32, "CertFreeCertificateContext", boolean, context)
+        property_arguments = context, word, pointer, POINTER(word)
+        self._property = declare(crypt32, "CertGetCertificateContextProperty", boolean, *property_arguments)
+        acquire_arguments = context, word, pointer, POINTER(pointer), POINTER(word), POINTER(boolean)
+        self._acquire = declare(crypt32, "CryptAcquireCertificatePrivateKey", boolean, *acquire_arguments)
+        self._declare_keys(load("advapi32.dll"), load("ncrypt.dll"))
+
+    def _declare_keys(self, advapi32: Library, ncrypt: Library) -> None:
+        boolean, word, pointer, text = wintypes.BOOL, wintypes.DWORD, wintypes.LPVOID, wintypes.LPCWSTR
+        out, size = POINTER(pointer), POINTER(word)
+        self._acquire_context = declare(advapi32, "CryptAcquireContextW", boolean, out, text, text, word, word)
+        self._release_context = declare(advapi32, "CryptReleaseContext", boolean, pointer, word)
+        self._create_hash = declare(advapi32, "CryptCreateHash", boolean, pointer, word, pointer, word, out)
+        self._hash_data = declare(advapi32, "CryptHashData", boolean, pointer, pointer, word, word)
+        self._destroy_hash = declare(advapi32, "CryptDestroyHash", boolean, pointer)
+        self._sign_hash = declare(advapi32, "CryptSignHashW", boolean, pointer, word, text, word, pointer, size)
+        cng_arguments = pointer, pointer, pointer, word, pointer, word, size, word
+        self._cng_sign = declare(ncrypt, "NCryptSignHash", word, *cng_arguments)
+        self._cng_property = declare(ncrypt, "NCryptGetProperty", word, pointer, text, pointer, word, size, word)
+        self._cng_free = declare(ncrypt, "NCryptFreeObject", word, pointer)
+
+    # --- Stores and certificates ---------------------------------------------------------------------------------------
+
+    @contextmanager
+    def open_store(self, owner: int, name: str) -> Iterator[int | Refused]:
+        """Open a store of the system for reading: its handle."""
+        store = self._open_store(PROVIDER_SYSTEM, 0, None, owner | EXISTING_AND_READ_ONLY, name)
+        if not store:
+            yield Refused("CertOpenStore", last_error())
+            return
+        try:
+            yield store
+        finally:
+            self._close_store(store, 0)
+
+    def certificates(self, store: int) -> Generator[ContextPointer | Refused, None, None]:
+        """Yield the certificates of a store; each lives until the next is asked for, the last until this is closed.
+
+        Close it (`contextlib.closing`) where it is left early. What Windows could not read to its end, ends as `Refused`.
+        """
+        context: ContextPointer | None = None
+        try:
+            forget_error()
+            while context := self._enumerate(store, context):
+                yield context
+                forget_error()
+            if last_error() not in _ENDS:
+                yield Refused("CertEnumCertificatesInStore", last_error())
+        finally:
+            if context:
+                self._free(context)
+
+    def contains(self, store: int, context: ContextPointer) -> bool:
+        """Tell whether a store has the same certificate."""
+        found = self._find(store, X509_ASN, 0, FIND_SAME, context, None)
+        if found:
+            self._free(found)
+        return bool(found)
+
+    def friendly_name(self, context: ContextPointer) -> str | None:
+        """Return the name that somebody gave to a certificate."""
+        value = self._read_property(context, FRIENDLY_NAME)
+        return None if isinstance(value, Refused) else _text(value, 0) or None
+
+    def key_provider(self, context: ContextPointer) -> KeyProvider | None:
+        """Return where the certificate says that its key is. That it says so does not mean that the key is there."""
+        value = self._read_property(context, KEY_PROVIDER)
+        if isinstance(value, Refused) or len(value) < ctypes.sizeof(_KeyProvider):
+            return None
+        found = _KeyProvider.from_buffer(value)
+        start = ctypes.addressof(value)
+        provider, container = (_text(value, (item or start) - start) for item in (found.provider, found.container))
+        return KeyProvider(provider, found.provider_type, container, found.flags, found.key_spec)
+
+    def _read_property(self, context: ContextPointer, identifier: int) -> Refused | ctypes.Array[ctypes.c_char]:
+        size = wintypes.DWORD(0)
+        if not self._property(context, identifier, None, size) or size.value > _MAXIMUM_PROPERTY:
+            return Refused("CertGetCertificateContextProperty", last_error())
+        value = ctypes.create_string_buffer(size.value)
+        if not self._property(context, identifier, value, size):
+            return Refused("CertGetCertificateContextProperty", last_error())
+        return value
+
+    # --- Keys ----------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def acquire_key(self, context: ContextPointer) -> Iterator[Key | Refused]:
+        """Open the private key that a certificate names, asking nobody."""
+        handle, key_spec, is_ours = wintypes.LPVOID(), wintypes.DWORD(), wintypes.BOOL()
+        if not self._acquire(context, ACQUIRE_SILENTLY, None, handle, key_spec, is_ours):
+            yield Refused("CryptAcquireCertificatePrivateKey", last_error())
+            return
+        try:
+            yield Key(handle.value or 0, key_spec.value)
+        finally:
+            if is_ours.value and key_spec.value == NCRYPT_KEY:
+                self._cng_free(handle)
+            elif is_ours.value:
+                self._release_context(handle, 0)
+
+    @contextmanager
+    def open_container(self, where: KeyProvider) -> Iterator[Key | Refused]:
+        """Open a key in the container of a CSP, asking nobody."""
+        handle = wintypes.LPVOID()
+        flags = SILENT | where.flags & MACHINE_KEYS
+        if not self._acquire_context(handle, where.container, where.provider, where.provider_type, flags):
+            yield Refused("CryptAcquireContextW", last_error())
+            return
+        try:
+            yield Key(handle.value or 0, where.key_spec)
+        finally:
+            self._release_context(handle, 0)
+
+    def sign_with_csp(self, key: Key, message: bytes) -> bytes | Refused:
+        """Sign with RSA PKCS#1 v1.5 and SHA-256; the signature's first byte is its highest."""
+        digest = wintypes.LPVOID()
+        if not self._create_hash(key.handle, CALG_SHA_256, None, 0, digest):
+            return Refused("CryptCreateHash", last_error())
+        try:
+            if not self._hash_data(digest, message, len(message), 0):
+                return Refused("CryptHashData", last_error())
+            signature = ctypes.create_string_buffer(_MAXIMUM_SIGNATURE)
+            size = wintypes.DWORD(_MAXIMUM_SIGNATURE)
+            if not self._sign_hash(digest, key.key_spec, None, 0, signature, size):
+                return Refused("CryptSignHashW", last_error())
+            # A CSP writes the lowest byte first.
+            return signature.raw[: size.value][::-1]
+        finally:
+            self._destroy_hash(digest)
+
+    def cng_algorithm(self, key: Key) -> str:
+        """Return the group of algorithms that a key of CNG belongs to (``RSA``, ``ECDSA``, ``ECDH``); empty: not known."""
+        value = ctypes.create_string_buffer(_MAXIMUM_ALGORITHM)
+        size = wintypes.DWORD(0)
+        code = self._cng_property(key.handle, "Algorithm Group", value, _MAXIMUM_ALGORITHM, size, SILENT)
+        return "" if code else _text(value, 0)
+
+    def sign_with_cng(self, key: Key, digest: bytes, padding: str | None) -> bytes | Refused:
+        """Sign a digest: with RSA PKCS#1 v1.5 where ``padding`` names the digest (``SHA256``), else with ECDSA (r || s)."""
+        information = ctypes.byref(_Padding(padding)) if padding else None
+        flags = SILENT | (PAD_PKCS1 if padding else 0)
+        signature = ctypes.create_string_buffer(_MAXIMUM_SIGNATURE)
+        size = wintypes.DWORD(0)
+        code = self._cng_sign(key.handle, information, digest, len(digest), signature, _MAXIMUM_SIGNATURE, size, flags)
+        return Refused("NCryptSignHash", code) if code else signature.raw[: size.value]
+
+
+def bytes_at(address: int | None, count: int) -> bytes:
+    """Copy bytes that Windows points to."""
+    return ctypes.string_at(address, count) if address else b""
+
+
+def _text(value: ctypes.Array[ctypes.c_char], offset: int) -> str:
+    """Read a text within a property, from ``offset`` up to its NUL or the property's end."""
+    raw = value.raw[offset:] if 0 <= offset < len(value) else b""
+    text = raw[: len(raw) & ~1].decode("utf-16-le", "replace")
+    return text.partition("\0")[0]
