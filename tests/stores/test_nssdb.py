@@ -120,9 +120,11 @@ def test_what_stands_in_a_certificates_place_and_is_none_is_a_malformed_candidat
     assert (KeyState.NOT_ASKED, KeyState.PRESENT) == (found["lonely"].key, found["pair"].key)
 
 
-@pytest.mark.parametrize("issuer", [b"\x30\x00\xff", b"\xa5\x00\x5a", 7, bytes(5_000), b"0" * 64])
+@pytest.mark.parametrize(
+    "issuer", [b"\x30\x00\xff", b"\xa5\x00\x5a", 7, der.name(("CN", "Example Root CA" + " " * 5_000))]
+)
 def test_an_issuer_that_is_no_name_is_somebody_elses(database: Database, issuer: nss.Value) -> None:
-    """It matches nothing, also when it is asked for nothing."""
+    """Also one that is longer than any honest name, though it would be equal without its 5,000 spaces."""
     nss.change(database.certificates, "UPDATE nssPublic SET a81 = ? WHERE a3 = ?", issuer, b"other")
     findings = database.read()
     assert {"pair", "rsa", "lonely"} == set(by_label(findings))
@@ -140,9 +142,11 @@ def test_too_many_candidates_are_cut_off_and_reported(database: Database) -> Non
 
 
 def test_a_database_of_very_many_issuers_is_not_searched(database: Database) -> None:
-    """Nobody's device has 10,000 authorities; that is said, not hidden as "not found"."""
-    names = (der.name(("CN", f"CA {number}")) for number in range(10_000))
-    nss.insert_certificates(database.folder, (nss.Entry(der=b"", issuer=name) for name in names))
+    """Nobody's device has more than 10,000 authorities; that is said, not hidden as "not found"."""
+    names = [der.name(("CN", f"CA {number}")) for number in range(9_999)]
+    nss.insert_certificates(database.folder, (nss.Entry(der=b"", issuer=name) for name in names[:-1]))
+    assert 3 == len(by_label(database.read()))
+    nss.insert_certificates(database.folder, [nss.Entry(der=b"", issuer=names[-1])])
     assert (Reason.STORE_UNREADABLE, f"{database.certificates}: it names more than 10000 issuers") == database.fault()
 
 

@@ -123,6 +123,9 @@ def test_the_legacy_format_is_said_to_be_that_when_nothing_else_is_there(databas
     reason, detail = database.fault()
     assert reason is Reason.STORE_LEGACY_FORMAT
     assert detail.startswith(f"{legacy} is in the legacy format")
+    legacy.unlink()
+    legacy.mkdir()
+    assert Reason.STORE_LEGACY_FORMAT is database.fault()[0]
 
 
 @pytest.mark.parametrize("name", ["cert9.db", "key4.db"])

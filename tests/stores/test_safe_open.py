@@ -57,7 +57,9 @@ def test_a_path_may_have_empty_and_single_dot_components(file: Path) -> None:
     assert b"content" == read(f"//{file.parent}/.///./{file.name}")
 
 
-@pytest.mark.parametrize(("mode", "who"), [(0o666, "everybody"), (0o620, "its group")])
+@pytest.mark.parametrize(
+    ("mode", "who"), [(0o666, "everybody"), (0o620, "its group"), (0o1666, "everybody"), (0o660, "its group")]
+)
 def test_a_file_is_refused_when_others_can_write_it(file: Path, mode: int, who: str) -> None:
     """The detail names the file and who can."""
     file.chmod(mode)
@@ -222,6 +224,14 @@ def test_a_link_of_another_user_is_refused_wherever_it_lies(file: Path) -> None:
     assert Reason.PATH_REFUSED is refusal(read(link))[0]
 
 
+def test_a_chain_of_links_is_followed_up_to_sixteen(file: Path) -> None:
+    """And no further."""
+    for number in range(17):
+        (file.parent / f"{number}").symlink_to(f"{number - 1}" if number else file.name)
+    assert b"content" == read(file.parent / "15")
+    assert "more than 16 links" in refusal(read(file.parent / "16"))[1]
+
+
 def test_a_circle_of_links_ends(tmp_path: Path) -> None:
     """After sixteen."""
     (tmp_path / "one").symlink_to("two")
@@ -332,6 +342,17 @@ def test_a_file_in_a_sticky_folder_is_not_private(file: Path) -> None:
     with open_file(str(file), NOTHING_ALLOWED, LIMIT) as opened:
         assert isinstance(opened, OpenFile)
         assert (True, False) == (opened.trusted, opened.private)
+
+
+@needs_root
+def test_a_file_in_another_users_folder_is_not_private(file: Path) -> None:
+    """Its owner can lay files beside it, whatever the folder's mode; nor may it have two names there."""
+    belongs_to_stranger(file.parent)
+    with open_file(str(file), Access(allowed_paths=("/",)), LIMIT) as opened:
+        assert isinstance(opened, OpenFile)
+        assert (False, False) == (opened.trusted, opened.private)
+    (file.parent / "second").hardlink_to(file)
+    assert Reason.PATH_REFUSED is refusal(read(file, file))[0]
 
 
 # --- What changes meanwhile -------------------------------------------------------------------------------------------

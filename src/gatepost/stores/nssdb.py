@@ -324,9 +324,7 @@ def _row(value: object, label: object, key_id: object, *, distrusted: bool) -> _
 
 def _material(key: PublicKey) -> bytes:
     """Return what NSS names a key by: an RSA key's modulus, another's point."""
-    if key.kind is KeyKind.RSA or key.name.startswith(KeyKind.RSA):
-        return rsa_modulus(key.material)
-    return key.material
+    return rsa_modulus(key.material) if key.name.startswith(KeyKind.RSA) else key.material
 
 
 def _find_keys(connection: sqlite3.Connection, _table: bytes, *, wanted: dict[bytes, bytes]) -> _Keys:
