@@ -488,6 +488,7 @@ def test_the_words_of_openssl_are_short_when_it_cannot_read_a_certificate() -> N
     assert found is not None
     assert len(found.found) < 80
     assert found.found.startswith("OpenSSL cannot read it: ")
+    assert "nested" not in found.found
 
 
 def test_dates_count_to_their_last_instant_and_not_beyond() -> None:

@@ -46,7 +46,7 @@ def told(evaluation: Evaluation) -> object:
 
 def _placed(entry: tuple[int, int, KeyState, Proof]) -> Candidate:
     kind, place, key, proof = entry
-    location = Location(store=StoreKind.NSSDB, path="/etc/pki/nssdb", label=f"name-{place}")
+    location = Location(store=StoreKind.NSSDB, path="/etc/pki/nssdb", label="name" if place else None)
     return GARBAGE if kind == len(POOL) else candidate(POOL[kind], location=location, key=key, proof=proof)
 
 
@@ -159,6 +159,12 @@ def test_too_many_candidates_are_an_error_even_beside_a_passing_one(found: Findi
     """Which of them are judged would depend on their order."""
     answer = judge(found)
     assert (Status.ERROR, Reason.TOO_MANY_CANDIDATES) == (answer.status, answer.reasons[0])
+
+
+def test_a_thousand_candidates_are_not_too_many() -> None:
+    """The bound itself is allowed."""
+    full = Findings(candidates=(candidate(LAPTOP),) + (GARBAGE,) * (MAXIMUM_CANDIDATES - 1))
+    assert judge(full).status is Status.PASS
 
 
 def _fault(reason: Reason) -> Fault:
