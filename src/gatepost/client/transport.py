@@ -73,14 +73,16 @@ def _is_loopback(host: str) -> bool:
 
 def _tls_context(authorities: str | None) -> ssl.SSLContext:
     """Trust ``authorities``, or where None is given the system's; whatever is given and is none raises `InputError`."""
+    # Not `create_default_context`, which writes the connection's secrets where the environment says.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        # An empty text would be taken for "not given".
-        context = ssl.create_default_context(cadata=authorities if authorities is None else authorities or "none")
+        if authorities is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(cadata=authorities)
     except (ssl.SSLError, TypeError, ValueError) as error:
         raise InputError("--server-ca", "holds no certificates that TLS can use", "PEM, one or several") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Python takes this one from the environment by itself.
-    context.keylog_filename = None  # type: ignore[assignment]  # None ends it, which its type does not know.
     return context
 
 
