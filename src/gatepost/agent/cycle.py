@@ -19,7 +19,7 @@ from gatepost.core.possession import build_statement
 from gatepost.core.reason import Reason
 from gatepost.errors import InputError, ReportRefusedError, TransportError
 from gatepost.wire import jws
-from gatepost.wire.checks import Checks, check_to_core
+from gatepost.wire.checks import CHECKS_VALID_FOR, Checks, check_to_core
 from gatepost.wire.device import (
     MAXIMUM_REPORT,
     Acknowledgement,
@@ -31,6 +31,7 @@ from gatepost.wire.device import (
     Sync,
     Wait,
     answer_from_core,
+    bounded,
     certificates_to_core,
     decode,
     instant,
@@ -115,12 +116,27 @@ class Agent:
         return self._server.wait(self._key.sign(jws.Kind.WAIT, request))
 
     def _synchronise(self) -> tuple[bytes, tuple[NamedCheck, ...]]:
-        request = Sync(aud=self._enrolled.audience, checks_version=self._progress.checks_version)
+        kept = decode(self._progress.checks, Checks) if self._progress.checks else None
+        # Checks have an end of validity: half of their life before it, the agent asks for them anew.
+        stale = kept is None or kept.valid_until - self._now() < CHECKS_VALID_FOR // 2
+        request = Sync(aud=self._enrolled.audience, checks_version=-1 if stale else self._progress.checks_version)
         synced = self._server.synchronise(self._key.sign(jws.Kind.SYNC, request))
         if synced.checks:
-            version, payload = self._verify(synced.checks.encode())
+            payload = self._verify(synced.checks.encode())
+            self._accept(decode(payload, Checks), kept)
+            version = decode(payload, Checks).version
             self._save(msgspec.structs.replace(self._progress, checks_version=version, checks=payload))
+        elif stale:
+            raise ServerRefusedError(200, 0, "the server does not renew its checks, whose validity ends")
         return synced.nonce, kept_checks(self._progress, self._enrolled)
+
+    def _accept(self, checks: Checks, kept: Checks | None) -> None:
+        """Refuse checks that are older than those at hand: neither their version nor their end ever goes back."""
+        if checks.version < self._progress.checks_version:
+            detail = f"version {checks.version} after {self._progress.checks_version}"
+            raise ServerRefusedError(200, 0, f"the server's checks went backwards: {detail}")
+        if kept is not None and checks.valid_until < kept.valid_until:
+            raise ServerRefusedError(200, 0, "the server's checks end before those at hand: they are old ones")
 
     def _verify(self, document: bytes) -> tuple[int, bytes]:
         """Return version and payload of signed checks that are newer, whole, and signed by the account's pinned key."""
@@ -219,10 +235,10 @@ def facts_of(host: Host) -> Facts:
         serial_number=host.facts.serial_number,
         hostname=host.facts.hostname,
         device_uuid=host.facts.device_uuid,
-        name=host.name,
-        manufacturer=host.manufacturer,
-        model=host.model,
-        os_version=host.os_version,
+        name=bounded(host.name),
+        manufacturer=bounded(host.manufacturer),
+        model=bounded(host.model),
+        os_version=bounded(host.os_version),
         client_version=__version__,
     )
 

@@ -229,7 +229,7 @@ def answer_from_core(check: Check, evaluation: Evaluation, signatures: Signature
         faults=tuple(_fault_from_core(item) for item in evaluation.faults[:_MAXIMUM_FAULTS]),
         nearby=tuple(
             NearbyCertificate(
-                issuer=_bounded(item.issuer),
+                issuer=bounded(item.issuer),
                 sha256=item.sha256.hex(),
                 not_after=int(item.not_after.timestamp() * 1000),
                 via=item.via.hex(),
@@ -244,11 +244,11 @@ def _candidate_from_core(candidate: Candidate, signatures: Signatures) -> Placed
     return PlacedCandidate(
         sha256=candidate.certificate.fingerprint,
         store=place.store,
-        path=_bounded(place.path),
-        label=None if place.label is None else _bounded(place.label),
-        user=None if place.user is None else _bounded(place.user),
+        path=bounded(place.path),
+        label=None if place.label is None else bounded(place.label),
+        user=None if place.user is None else bounded(place.user),
         key=candidate.key,
-        key_detail=_bounded(candidate.key_detail),
+        key_detail=bounded(candidate.key_detail),
         distrusted=candidate.distrusted,
         signature=signatures.get((candidate.certificate.sha256, place)),
     )
@@ -258,14 +258,14 @@ def _fault_from_core(fault: Fault) -> PlacedFault:
     place = fault.location
     return PlacedFault(
         store=place.store,
-        path=_bounded(place.path),
-        user=None if place.user is None else _bounded(place.user),
+        path=bounded(place.path),
+        user=None if place.user is None else bounded(place.user),
         reason=fault.reason,
-        detail=_bounded(fault.detail),
+        detail=bounded(fault.detail),
     )
 
 
-def _bounded(text: str) -> str:
+def bounded(text: str) -> str:
     """Cut to what `Text` allows, and keep lone surrogates (names that are no UTF-8) out of JSON."""
     return text.encode("utf-8", "backslashreplace").decode()[:1024]
 
