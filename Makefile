@@ -25,7 +25,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 DEMO_PACKAGES := libnss3-tools
-TEST_PACKAGES := gnutls-bin libnss3-tools openssl
+TEST_PACKAGES := curl gnutls-bin libnss3-tools openssl
 WINDOWS_PACKAGES := gcc-mingw-w64-x86-64-win32 wine wine64
 BENCH_PACKAGES := libnss3-tools wrk
 
