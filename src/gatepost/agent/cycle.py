@@ -122,24 +122,22 @@ class Agent:
         request = Sync(aud=self._enrolled.audience, checks_version=-1 if stale else self._progress.checks_version)
         synced = self._server.synchronise(self._key.sign(jws.Kind.SYNC, request))
         if synced.checks:
-            payload = self._verify(synced.checks.encode())
-            self._accept(decode(payload, Checks), kept)
-            version = decode(payload, Checks).version
-            self._save(msgspec.structs.replace(self._progress, checks_version=version, checks=payload))
+            checks, payload = self._verify(synced.checks.encode())
+            self._accept(checks, kept)
+            self._save(msgspec.structs.replace(self._progress, checks_version=checks.version, checks=payload))
         elif stale:
-            raise ServerRefusedError(200, 0, "the server does not renew its checks, whose validity ends")
+            raise self._distrusted("end soon, and does not renew them")
         return synced.nonce, kept_checks(self._progress, self._enrolled)
 
     def _accept(self, checks: Checks, kept: Checks | None) -> None:
         """Refuse checks that are older than those at hand: neither their version nor their end ever goes back."""
         if checks.version < self._progress.checks_version:
-            detail = f"version {checks.version} after {self._progress.checks_version}"
-            raise ServerRefusedError(200, 0, f"the server's checks went backwards: {detail}")
+            raise self._distrusted(f"went backwards: version {checks.version} after {self._progress.checks_version}")
         if kept is not None and checks.valid_until < kept.valid_until:
-            raise ServerRefusedError(200, 0, "the server's checks end before those at hand: they are old ones")
+            raise self._distrusted("end before those at hand: they are old ones")
 
-    def _verify(self, document: bytes) -> tuple[int, bytes]:
-        """Return version and payload of signed checks that are newer, whole, and signed by the account's pinned key."""
+    def _verify(self, document: bytes) -> tuple[Checks, bytes]:
+        """Return signed checks and their payload: whole, of this account, and signed by its pinned key."""
         try:
             point = jws.from_jwk(self._enrolled.account_key, "account_key")
             signed = jws.split(jws.Kind.CHECKS, document)
@@ -151,9 +149,7 @@ class Agent:
             raise self._distrusted(f"cannot be read: {error}") from error
         if checks.account_id != self._enrolled.account_id:
             raise self._distrusted("are another account's")
-        if checks.version < self._progress.checks_version:
-            raise self._distrusted(f"went backwards: version {checks.version} after {self._progress.checks_version}")
-        return checks.version, signed.payload
+        return checks, signed.payload
 
     def _distrusted(self, problem: str) -> TransportError:
         return TransportError(self._server.url, f"sent checks that {problem}")

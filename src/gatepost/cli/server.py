@@ -77,6 +77,7 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
     from gatepost.controlplane.administration.accounts import create_account
     from gatepost.storage.migration import migrate as migrate_database
 
+    _make_folder(database)
     migrate_database(database)
     storage, services = _open(database, master_key, new=True)
     try:
@@ -238,6 +239,58 @@ def create(**options: Unpack[_CreateOptions]) -> None:
     finally:
         storage.close()
     click.echo(msgspec.json.encode(made).decode() if options["form"] == "json" else made.token)
+
+
+@token.command("list")
+@_database_option
+@_master_key_option
+@click.option("--account", help="The account's id, where the database holds several.")
+@_format_option
+def list_all(database: str, master_key: Path | None, account: str | None, form: str) -> None:
+    """List the tokens, without their texts."""
+    from gatepost.controlplane.administration.tokens import list_tokens
+
+    storage, services = _open(database, master_key)
+    try:
+        found = list_tokens(services, _account(storage, account).number, None)
+    finally:
+        storage.close()
+    if form == "json":
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    for item in found:
+        state = "revoked" if item.revoked_at else f"until {item.expires_at or 'revoked'}"
+        left = "" if item.uses_left is None else f", {item.uses_left} uses left"
+        click.echo(f"{item.id}  {item.kind:13}  {state}{left}  {item.name}".rstrip())
+
+
+@token.command()
+@click.argument("token_id")
+@_database_option
+@_master_key_option
+@click.option("--account", help="The account's id, where the database holds several.")
+def revoke(token_id: str, database: str, master_key: Path | None, account: str | None) -> None:
+    """Revoke the token with this id, as `token list` shows it."""
+    from gatepost.controlplane.administration.tokens import revoke_token
+
+    storage, services = _open(database, master_key)
+    try:
+        revoke_token(services, _account(storage, account).number, token_id)
+    finally:
+        storage.close()
+    click.echo(f"token {token_id} is revoked")
+
+
+def _make_folder(database: str) -> None:
+    """Make the folder of a new SQLite database, for its owner alone; what exists stays as it is."""
+    if database.startswith(_SQLITE):
+        folder = Path(database.removeprefix(_SQLITE)).parent
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                "--database", f"lies in a folder that cannot be made: {folder}: {error.strerror}"
+            ) from error
 
 
 def _of_flag(error: InputError) -> InputError:

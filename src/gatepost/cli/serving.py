@@ -100,11 +100,11 @@ def load(settings: ServerSettings, _target: str) -> Application:
     enroller = Enroller(storage, now, secrets.token_bytes, settings.public_urls)
     calls = Calls(storage, settings.long_polls)
     device = DeviceApi(enroller, posture, intake, calls)
-    return with_life(create_app(services, device), intake, calls)
+    return with_life(create_app(services, device), intake, calls, storage.close)
 
 
-def with_life(application: Application, intake: Intake, calls: Calls) -> Application:
-    """Start intake and calls when the application starts, and let them finish when that ends."""
+def with_life(application: Application, intake: Intake, calls: Calls, close: Callable[[], None]) -> Application:
+    """Start intake and calls when the application starts; let them finish, then ``close`` the database, when it ends."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -119,6 +119,7 @@ def with_life(application: Application, intake: Intake, calls: Calls) -> Applica
             elif message["type"] == "lifespan.shutdown":
                 calls.stop()
                 await asyncio.to_thread(intake.stop)
+                close()
             return message
 
         await application(scope, watched, send)

@@ -76,7 +76,8 @@ class Enroller:
                 account=token.account,
                 name=facts.name or facts.hostname or "unnamed",
                 facts=facts_to_core(facts),
-                details=msgspec.json.encode(facts),
+                # Whole, defaults included: pages and logs read single fields of it.
+                details=msgspec.json.encode(msgspec.structs.asdict(facts)),
                 created_at=now,
                 updated_at=now,
             )

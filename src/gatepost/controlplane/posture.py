@@ -25,7 +25,7 @@ from gatepost.core.report import Binding, Claim, appraise
 from gatepost.core.result import Result, conclude
 from gatepost.errors import InputError, ReportRefusedError
 from gatepost.wire import jws
-from gatepost.wire.checks import Checks, authorities_from_core, check_from_core
+from gatepost.wire.checks import CHECKS_VALID_FOR, Checks, authorities_from_core, check_from_core
 from gatepost.wire.device import Report, Sync, Synced, Wait, certificates_to_core, claim_to_core, decode, instant
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from gatepost.core.evaluation import Evaluation
     from gatepost.core.finding import Candidate, Location
 
-_CHECKS_VALID_FOR: Final = 24 * 60 * 60 * 1000
-"""How long, in ms, an agent may go on with checks that no server has confirmed."""
 DEFAULT_SCHEDULE: Final = 300
 """Seconds between reports of a device that has no check."""
 
@@ -211,7 +209,7 @@ class Posture:
         document = Checks(
             account_id=view.public_id,
             version=view.version,
-            valid_until=self._now() + _CHECKS_VALID_FOR,
+            valid_until=self._now() + CHECKS_VALID_FOR,
             certificates=authorities_from_core(item.check for item in live),
             checks=tuple(check_from_core(item.check, item.name) for item in live),
         )

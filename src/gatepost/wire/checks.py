@@ -5,7 +5,7 @@ Part of the wire's version 1 (`wire.device`); the payload of `jws.Kind.CHECKS`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
@@ -25,6 +25,9 @@ from gatepost.wire.device import MAXIMUM_CHECKS, Fingerprint, Identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+CHECKS_VALID_FOR: Final = 24 * 60 * 60 * 1000
+"""How long, in ms, signed checks may be used."""
 
 
 class CheckDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
