@@ -308,6 +308,8 @@ ATTESTED = AUTHORITY.issue(policies=["2.23.140.1.2.1", POLICY])
         (Evidence.KEY_PRESENT, KeyState.MISSING, Proof.NONE, Reason.PRIVATE_KEY_MISSING),
         (Evidence.KEY_PRESENT, KeyState.MISMATCH, Proof.NONE, Reason.PRIVATE_KEY_MISMATCH),
         (Evidence.KEY_PRESENT, KeyState.UNUSABLE, Proof.NONE, None),
+        (Evidence.KEY_PRESENT, KeyState.LOCKED, Proof.NONE, Reason.PRIVATE_KEY_UNUSABLE),
+        (Evidence.POSSESSION, KeyState.LOCKED, Proof.NONE, Reason.PRIVATE_KEY_UNUSABLE),
         (Evidence.KEY_PRESENT, KeyState.PRESENT, Proof.NONE, None),
         (Evidence.KEY_PRESENT, KeyState.PRESENT, Proof.INVALID, None),
         (Evidence.POSSESSION, KeyState.MISSING, Proof.NONE, Reason.PRIVATE_KEY_MISSING),

@@ -318,7 +318,7 @@ def test_a_key_of_another_certificate_is_a_mismatch(
 
 
 @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
-def test_an_encrypted_key_is_unusable_when_no_other_fits(
+def test_an_encrypted_key_is_locked_when_no_other_fits(
     tmp_path: Path, authority: CertificateAuthority, query: Query, form: PrivateFormat
 ) -> None:
     """The detail names its file; another certificate's plain key beside it changes nothing."""
@@ -326,8 +326,8 @@ def test_an_encrypted_key_is_unusable_when_no_other_fits(
     place = store(tmp_path, a=leaf.pem, b=leaf.key_pem(b"secret", form), c=other.key_pem())
     candidate = only(place.read(query))
     detail = f"the private key in {tmp_path / 'b'} is encrypted"
-    assert (KeyState.UNUSABLE, detail) == (candidate.key, candidate.key_detail)
-    assert Unsigned(detail) == place.sign(candidate, STATEMENT)
+    assert (KeyState.LOCKED, detail) == (candidate.key, candidate.key_detail)
+    assert Unsigned(detail, KeyState.LOCKED) == place.sign(candidate, STATEMENT)
 
 
 def test_an_encrypted_key_does_not_matter_when_a_plain_one_fits(

@@ -204,7 +204,7 @@ class PrivateKey:
                 return Reason.PRIVATE_KEY_MISSING
             case KeyState.MISMATCH:
                 return Reason.PRIVATE_KEY_MISMATCH
-            case KeyState.UNUSABLE:
+            case KeyState.UNUSABLE | KeyState.LOCKED:
                 return Reason.PRIVATE_KEY_UNUSABLE
             case KeyState.PRESENT:
                 return Reason.POSSESSION_UNPROVEN

@@ -41,8 +41,10 @@ class KeyState(StrEnum):
     MISSING = "missing"
     MISMATCH = "mismatch"
     """There is a key beside it, of another certificate."""
+    LOCKED = "locked"
+    """There is a key that cannot be looked at (encrypted): whose it is nobody can tell."""
     UNUSABLE = "unusable"
-    """There, but it will not sign unattended."""
+    """It is this certificate's, and will not sign unattended."""
     PRESENT = "present"
 
 

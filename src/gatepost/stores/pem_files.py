@@ -189,7 +189,7 @@ def _key_state(certificate: Certificate, keys: _Keys) -> tuple[KeyState, str]:
         return KeyState.PRESENT, ""
     if keys.encrypted:
         # Whose key it is cannot be seen without its password.
-        return KeyState.UNUSABLE, f"the private key in {shown(keys.encrypted)} is encrypted"
+        return KeyState.LOCKED, f"the private key in {shown(keys.encrypted)} is encrypted"
     if keys.public:
         return KeyState.MISMATCH, "the private keys in these files belong to other certificates"
     if keys.unreadable:
