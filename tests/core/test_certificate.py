@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 SECOND = timedelta(seconds=1)
 RSA = CertificateAuthority.create(cn="RSA Root", key=KeyKind.RSA2048)
+MIDDLE = AUTHORITY.subordinate()
 
 # --- The facts --------------------------------------------------------------------------------------------------------
 
@@ -265,6 +266,12 @@ def test_a_certificate_has_no_extensions_when_it_is_of_version_1() -> None:
     assert parsed(odd).extensions.purposes is None
 
 
+def test_a_serial_number_has_64_bytes_at_most() -> None:
+    """The bound itself is allowed, and a version is a number with a sign."""
+    assert parsed(AUTHORITY.issue(serial=2**511 - 1)).serial_number == 2**511 - 1
+    assert parsed(AUTHORITY.issue(parts={Part.VERSION: der.tlv(0xA0, der.integer(-1))})).version == -1
+
+
 def test_a_fingerprint_is_the_digest_of_the_whole_certificate() -> None:
     """The same as OpenSSL's and cryptography's."""
     assert LAPTOP.certificate.fingerprint(made_sha256()).hex() == parsed(LAPTOP).fingerprint
@@ -414,6 +421,11 @@ def test_the_step_stops_at_3_when_the_name_or_the_key_is_another() -> None:
     assert mismatch == named(AUTHORITY.key_identifier, [other], serial)
     assert mismatch == named(AUTHORITY.key_identifier, [other, own], serial)
     assert named(AUTHORITY.key_identifier, [own, other], serial) is None
+    parts = refusal(
+        MIDDLE.issue(aki=x509.AuthorityKeyIdentifier(None, [other], MIDDLE.certificate.serial_number)), MIDDLE
+    )
+    assert parts is not None
+    assert ("CN=Example Root CA", "CN=other") == (parts.expected, parts.found)
     assert named(AUTHORITY.key_identifier, [x509.DNSName("a"), own], serial) is None
     assert step(AUTHORITY.issue(aki=None)) is None
 

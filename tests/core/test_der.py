@@ -49,6 +49,8 @@ def test_reading_raises_nothing_else_when_the_bytes_are_arbitrary(data: bytes) -
         ("3082", "a length that DER does not allow"),
         ("3081020500", "shortest form"),
         ("3082008005", "shortest form"),
+        ("308200ff" + "00" * 255, "shortest form"),
+        ("30817f" + "00" * 127, "shortest form"),
     ],
 )
 def test_bytes_are_refused_when_they_are_not_one_der_element(encoded: str, problem: str) -> None:
@@ -74,6 +76,11 @@ def test_an_object_identifier_is_dotted_when_it_is_in_its_shortest_form(
     """All arcs come back, also large ones."""
     dotted = ".".join(map(str, (*first, *rest)))
     assert dotted == der.dotted(made.oid(dotted)[2:])
+
+
+def test_an_object_identifier_of_128_bytes_is_read() -> None:
+    """The bound itself is allowed."""
+    assert der.dotted(b"\x55" * 128) == "2.5" + ".85" * 127
 
 
 @pytest.mark.parametrize(
