@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gatepost.cli.agent import AgentSettings
+from gatepost.cli.settings import AgentSettings
 from gatepost.cli.serving import ServerSettings
 
 ROOT = Path(__file__).parents[2]

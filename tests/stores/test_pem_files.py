@@ -330,6 +330,26 @@ def test_an_encrypted_key_is_locked_when_no_other_fits(
     assert Unsigned(detail, KeyState.LOCKED) == place.sign(candidate, STATEMENT)
 
 
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_an_encrypted_key_signs_when_the_settings_name_its_password(
+    tmp_path: Path, authority: CertificateAuthority, query: Query, form: PrivateFormat
+) -> None:
+    """The password file's line end does not belong to the password; a wrong one leaves the key locked."""
+    leaf = authority.issue()
+    key, right, wrong = tmp_path / "b", tmp_path / "right", tmp_path / "wrong"
+    store(tmp_path, a=leaf.pem, b=leaf.key_pem(b"secret", form), right=b"secret\n", wrong=b"guess\n")
+    paths = (str(tmp_path / "a"), str(key))
+    opened = PemFiles(paths, Access(), {str(key): str(right)})
+    candidate = only(opened.read(query))
+    assert KeyState.PRESENT is candidate.key
+    signature = opened.sign(candidate, STATEMENT)
+    assert isinstance(signature, bytes)
+    assert isinstance(candidate.certificate, Certificate)
+    assert verify_signature(candidate.certificate.public_key, signature, STATEMENT)
+    assert KeyState.LOCKED is only(PemFiles(paths, Access(), {str(key): str(wrong)}).read(query)).key
+    assert KeyState.LOCKED is only(PemFiles(paths, Access(), {str(key): str(tmp_path / "none")}).read(query)).key
+
+
 def test_an_encrypted_key_does_not_matter_when_a_plain_one_fits(
     tmp_path: Path, authority: CertificateAuthority, query: Query
 ) -> None:

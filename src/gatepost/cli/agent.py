@@ -16,14 +16,14 @@ from gatepost.agent.cycle import enroll as enroll_device
 from gatepost.agent.host import Host, read_host
 from gatepost.agent.wake import Bell
 from gatepost.agent.watch import StoreWatch
-from gatepost.cli.config import read_settings, read_text
-from gatepost.cli.places import SYSTEM_NSSDB, PlaceSettings, find_stores
+from gatepost.cli.config import read_text
+from gatepost.cli.places import find_stores
 from gatepost.cli.service import now, one_cycle, serve, status_folder
+from gatepost.cli.settings import SETTINGS, read_agent_settings
 from gatepost.cli.shown import show_verdicts
 from gatepost.cli.words import COULD_NOT_TELL
 from gatepost.client.identity import LAST_REPORT, StateFolder
 from gatepost.client.transport import Server
-from gatepost.core.device import VARIABLES
 from gatepost.core.evaluation import Status
 from gatepost.errors import InputError
 
@@ -33,28 +33,10 @@ if TYPE_CHECKING:
     from gatepost.stores.interface import Store
 
 _STATE: Final = Path("/var/lib/gatepost")
-_SETTINGS: Final = Path("/etc/gatepost/agent.toml")
 _TOKEN_VARIABLE: Final = "GATEPOST_ENROLLMENT_TOKEN"  # noqa: S105 - the name of a variable.
 _TOKEN: Final = re.compile(r"[!-~]{1,512}")
 """What may stand in a header; whether it is a token, the server knows."""
 _WORST: Final = {Status.PASS: 0, Status.FAIL: 1, Status.ERROR: COULD_NOT_TELL}
-
-
-class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The device's own settings, `/etc/gatepost/agent.toml`. Whoever can write that file decides where the agent looks."""
-
-    nssdb: tuple[str, ...] = (SYSTEM_NSSDB,)
-    """The NSS databases that the trust store ``system`` means."""
-    allowed_paths: tuple[str, ...] = ()
-    facts: dict[str, str] = {}
-    """Facts that replace what the host says: serial_number, hostname, device_uuid."""
-
-    disclosure: Disclosure = Disclosure.NEARBY
-    """What a report says of certificates of other issuers: nearby, or counts alone."""
-
-    def places(self) -> PlaceSettings:
-        """Return what the readers need."""
-        return PlaceSettings(nssdb=self.nssdb, allowed_paths=self.allowed_paths)
 
 
 _state_option = click.option(
@@ -69,7 +51,7 @@ _config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
     envvar="GATEPOST_AGENT_CONFIG",
-    help=f"The device's own settings, TOML. [default: {_SETTINGS}, where it exists]",
+    help=f"The device's own settings, TOML. [default: {SETTINGS}, where it exists]",
 )
 _format_option = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -89,7 +71,7 @@ def agent() -> None:
 @_config_option
 def enroll(server: str, token_file: Path | None, server_ca: Path | None, state: Path, config: Path | None) -> None:
     """Enrol this device: it makes a key, and the token admits it once."""
-    settings = _settings(config)
+    settings = read_agent_settings(config)
     token = _token(token_file)
     authorities = read_text(server_ca, "--server-ca") if server_ca else None
     with Server(server, authorities) as connection:
@@ -105,7 +87,7 @@ def enroll(server: str, token_file: Path | None, server_ca: Path | None, state: 
 @_format_option
 def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
     """Check and report, on schedule until stopped, or once."""
-    settings = _settings(config)
+    settings = read_agent_settings(config)
     folder = StateFolder(state)
     _insist_on_enrolment(folder)
     enrolled = folder.load_registration()
@@ -117,12 +99,12 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
     watch = StoreWatch(bell)
 
     def stores(check: Check) -> tuple[Store, ...]:
-        found = find_stores(check.locations, settings.places())
+        found = find_stores(check.locations, settings)
         watch.note(tuple(path for store in found for path in store.watched))
         return found
 
     with folder.alone(), Server(enrolled.server, enrolled.server_ca) as server:
-        worker = Agent(folder, server, stores, host, now, settings.disclosure)
+        worker = Agent(folder, server, stores, host, now, Disclosure(settings.disclosure))
         if once:
             last = one_cycle(worker, status_folder(state))
             _show(last, form)
@@ -158,8 +140,8 @@ def doctor(state: Path, config: Path | None, bundle: Path | None, form: str) -> 
     """Look at stores, rights, keys, clock and server; exit with 0 (well), 1 (something is wrong), 3 (could not see)."""
     from gatepost.cli.doctor import examine, show
 
-    settings = _settings(config)
-    show(examine(state, read_host(settings.facts), settings.places()), form, bundle)
+    settings = read_agent_settings(config)
+    show(examine(state, read_host(settings.facts), settings), form, bundle)
 
 
 @agent.command()
@@ -174,16 +156,6 @@ def unenroll(state: Path) -> None:
         folder.forget()
         status_folder(state).remove()
     click.echo(f"this device is no longer enrolled with {server}")
-
-
-def _settings(path: Path | None) -> AgentSettings:
-    settings = read_settings(path, _SETTINGS, AgentSettings)
-    for name in settings.facts:
-        if name not in VARIABLES:
-            raise InputError(
-                f"settings file {path or _SETTINGS}", f"has the unknown fact {name!r}", ", ".join(VARIABLES)
-            )
-    return settings
 
 
 def _token(path: Path | None) -> str:

@@ -13,7 +13,8 @@ import msgspec
 
 from gatepost.agent.gather import Gathered, gather
 from gatepost.agent.host import read_host
-from gatepost.cli.places import PlaceSettings, find_stores
+from gatepost.cli.places import find_stores
+from gatepost.cli.settings import SETTINGS, read_agent_settings
 from gatepost.core.certificate import Certificate, Malformed, examine_authority, parse_certificate
 from gatepost.core.check import (
     Check,
@@ -51,6 +52,7 @@ class Options(TypedDict):
     device: tuple[str, ...]
     now: str | None
     explain: bool
+    config: Path | None
     form: str
 
 
@@ -79,6 +81,12 @@ class Options(TypedDict):
 @click.option("--device", multiple=True, metavar="FACT=VALUE", help="Use this fact instead of reading it. Repeatable.")
 @click.option("--now", metavar="RFC3339", help="Judge at this instant instead of now.")
 @click.option("--explain", is_flag=True, help="Show every certificate against every criterion.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="GATEPOST_AGENT_CONFIG",
+    help=f"The device's own settings, TOML. [default: {SETTINGS}, where it exists]",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def check(**options: Unpack[Options]) -> None:
     """Look for a certificate that your certificate authority issued to this device.
@@ -86,7 +94,8 @@ def check(**options: Unpack[Options]) -> None:
     Exit codes: 0 pass, 1 fail, 2 wrong usage or input, 3 could not look.
     """
     now = read_instant(options["now"])
-    host = read_host(read_facts(options["device"]))
+    settings = read_agent_settings(options["config"])
+    host = read_host(settings.facts | read_facts(options["device"]))
     authorities = read_authorities(options["issuer"])
     asked, locations = _asked(options, authorities)
     if asked.operating_system is not OperatingSystem.LINUX:
@@ -95,7 +104,8 @@ def check(**options: Unpack[Options]) -> None:
         )
         gathered = Gathered(evaluation=evaluation, signatures={}, too_many=False, commands={})
     else:
-        settings = PlaceSettings(nssdb=options["nssdb"]) if options["nssdb"] else PlaceSettings()
+        if options["nssdb"]:
+            settings = msgspec.structs.replace(settings, nssdb=options["nssdb"])
         stores = find_stores(locations, settings)
         gathered = gather(asked, host.facts, stores, now, _statement)
     _print(gathered, options)

@@ -24,6 +24,8 @@ class PlaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     nssdb: tuple[str, ...] = (SYSTEM_NSSDB,)
     allowed_paths: tuple[str, ...] = ()
     """Folders whose files may be read although a lesser user can write there."""
+    key_passwords: dict[str, str] = {}
+    """For a PEM file with an encrypted private key, the file that holds its password."""
 
 
 def find_stores(locations: Locations, settings: PlaceSettings) -> tuple[Store, ...]:
@@ -42,7 +44,7 @@ def find_stores(locations: Locations, settings: PlaceSettings) -> tuple[Store, .
     if files:
         from gatepost.stores.pem_files import PemFiles
 
-        stores.append(PemFiles(files, access))
+        stores.append(PemFiles(files, access, settings.key_passwords))
     tokens = (path for path in locations.paths if path.startswith(_PKCS11))
     stores.extend(_refuse(StoreKind.PKCS11, uri, "PKCS#11 tokens are not read by this release") for uri in tokens)
     return tuple(stores)

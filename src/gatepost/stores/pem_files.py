@@ -8,6 +8,7 @@ Sources: RFC 7468; ``docs/reference/semantics.md``, sections 5 and 6.
 from __future__ import annotations
 
 import hashlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_der_private_key,
     load_der_public_key,
+    load_pem_private_key,
 )
 
 from gatepost.core.certificate import Certificate, Malformed, parse_certificate
@@ -32,17 +34,20 @@ from gatepost.stores.interface import Unsigned
 from gatepost.stores.safe_open import MAXIMUM_PEM_FILE, Obstacle, read_file, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from gatepost.core.certificate import PublicKey
     from gatepost.stores.interface import Query
     from gatepost.stores.safe_open import Access
+
+    _Password = Callable[[str], bytes | None]
 
 _CERTIFICATES: Final = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
 _PLAIN_KEYS: Final = frozenset({"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"})
 _ENCRYPTED_KEY: Final = "ENCRYPTED PRIVATE KEY"
 _ENCRYPTED_HEADER: Final = "Proc-Type: 4,ENCRYPTED"
 """Marks an encrypted key of the older form (RFC 1421, 4.6.1.1), which bears the label of a plain one."""
+_MAXIMUM_PASSWORD: Final = 4_096
 _SCANNED_BLOCKS: Final = 2_000
 """Where the scanner of PEM stops: with so many blocks there may be more, which nobody has seen."""
 
@@ -75,10 +80,16 @@ class _Keys(msgspec.Struct, frozen=True, kw_only=True):
 class PemFiles:
     """The PEM files under absolute ``paths``, together one place."""
 
-    def __init__(self, paths: tuple[str, ...], access: Access) -> None:
-        """Take the paths as the check names them, and the device's own settings."""
+    def __init__(
+        self, paths: tuple[str, ...], access: Access, passwords: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Take the paths as the check names them, and the device's own settings.
+
+        ``passwords`` names, for a file with an encrypted key, the file with its password; both are read as safely.
+        """
         self._paths = paths
         self._access = access
+        self._passwords = passwords
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -97,7 +108,7 @@ class PemFiles:
         for path, item in _certificates(files):
             found.setdefault(item.sha256, (path, item))
         matching = [(path, item) for path, item in found.values() if _matches(item, query.issuers)]
-        keys = _survey(files) if query.asks_key and matching else None
+        keys = _survey(files, self._password) if query.asks_key and matching else None
         return Findings(
             candidates=tuple(_candidate(path, item, keys) for path, item in matching[: query.limit]),
             others=len(found) - len(matching),
@@ -112,11 +123,17 @@ class PemFiles:
             return Unsigned("what cannot be read as a certificate has no key", KeyState.MISSING)
         files, faults = self._open()
         wanted = _normal_form(certificate.public_key)
-        for key in _plain_keys(files):
+        for key in _keys(files, self._password):
             if key.public == wanted and key.private is not None:
                 return _sign(key.private, statement, certificate.public_key, key.path)
-        state, detail = _key_state(certificate, _survey(files))
+        state, detail = _key_state(certificate, _survey(files, self._password))
         return Unsigned("; ".join((detail, *(fault.detail for fault in faults))), state)
+
+    def _password(self, path: str) -> bytes | None:
+        """Return the password for the keys in the file at ``path``; None where the settings name none, or it cannot be read."""
+        named = self._passwords.get(path)
+        content = read_file(named, self._access, _MAXIMUM_PASSWORD) if named else None
+        return content.rstrip(b"\r\n") if isinstance(content, bytes) else None
 
     def _open(self) -> tuple[list[_File], list[Fault]]:
         files, faults = [], []
@@ -173,12 +190,21 @@ def _candidate(path: str, item: Certificate | Malformed, keys: _Keys | None) -> 
     return Candidate(certificate=item, location=_location(path), key=state, key_detail=detail)
 
 
-def _survey(files: list[_File]) -> _Keys:
+def _survey(files: list[_File], password: _Password) -> _Keys:
     """Learn which keys a place holds."""
-    plain = list(_plain_keys(files))
+    plain = list(_keys(files, password))
+    opened = {key.path for key in plain if key.private is not None}
     return _Keys(
         public=frozenset(key.public for key in plain if key.private is not None),
-        encrypted=next((file.path for file in files for block in file.blocks if _is_encrypted(block)), ""),
+        encrypted=next(
+            (
+                file.path
+                for file in files
+                for block in file.blocks
+                if _is_encrypted(block) and (password(file.path) is None or file.path not in opened)
+            ),
+            "",
+        ),
         unreadable=next((key.path for key in plain if key.private is None), ""),
     )
 
@@ -201,12 +227,25 @@ def _is_encrypted(block: Block) -> bool:
     return block.label == _ENCRYPTED_KEY or (block.label in _PLAIN_KEYS and _ENCRYPTED_HEADER in block.text)
 
 
-def _plain_keys(files: list[_File]) -> Iterator[_Key]:
-    """Yield the private keys that are not encrypted, broken ones too."""
+def _keys(files: list[_File], password: _Password) -> Iterator[_Key]:
+    """Yield the private keys that are not encrypted, or whose password the settings name; broken ones too."""
     for file in files:
         for block in file.blocks:
-            if block.label in _PLAIN_KEYS and not _is_encrypted(block):
+            if _is_encrypted(block):
+                secret = password(file.path)
+                if secret is not None:
+                    yield _decrypt(file.path, block, secret)
+            elif block.label in _PLAIN_KEYS:
                 yield _load(file.path, block.content or b"")
+
+
+def _decrypt(path: str, block: Block, password: bytes) -> _Key:
+    """Load an encrypted private key, of the older form too, whose cipher stands in headers."""
+    try:
+        private = load_pem_private_key(block.text.encode(), password, unsafe_skip_rsa_key_validation=True)
+        return _Key(path, private, private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return _Key(path, None, b"")
 
 
 def _load(path: str, encoded: bytes) -> _Key:

@@ -1,0 +1,40 @@
+"""The device's own settings, `/etc/gatepost/agent.toml`: whoever can write that file decides where the agent looks.
+
+``gatepost check`` reads them too, so that a person sees what the agent sees.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from gatepost.cli.places import PlaceSettings
+from gatepost.core.device import VARIABLES
+from gatepost.errors import InputError
+
+SETTINGS: Final = Path("/etc/gatepost/agent.toml")
+
+
+class AgentSettings(PlaceSettings, frozen=True, kw_only=True):
+    """All settings: where certificates lie (`PlaceSettings`), and what the agent says."""
+
+    facts: dict[str, str] = {}
+    """Facts that replace what the host says: serial_number, hostname, device_uuid."""
+    disclosure: Literal["nearby", "counts"] = "nearby"
+    """What a report says of certificates of other issuers: which are one step away, or their number alone."""
+
+
+def read_agent_settings(path: Path | None) -> AgentSettings:
+    """Read ``path``, or the usual file where it exists; raises `InputError` naming file and key."""
+    if path is None and not SETTINGS.exists():
+        return AgentSettings()
+    # Imported here: a device without the file needs no reader of TOML.
+    from gatepost.cli.config import read_settings
+
+    settings = read_settings(path, SETTINGS, AgentSettings)
+    for name in settings.facts:
+        if name not in VARIABLES:
+            raise InputError(
+                f"settings file {path or SETTINGS}", f"has the unknown fact {name!r}", ", ".join(VARIABLES)
+            )
+    return settings
