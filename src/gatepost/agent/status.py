@@ -112,7 +112,7 @@ class StatusFolder:
         """Put the last cycle in the place of the one before, whole."""
         path, beside = self._folder / _FILE, self._folder / f".{_FILE}.new"
         try:
-            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._make_folder()
             beside.unlink(missing_ok=True)
             with beside.open("xb") as file:
                 file.write(msgspec.json.encode(last))
@@ -120,6 +120,12 @@ class StatusFolder:
             beside.rename(path)
         except OSError as error:
             raise StateError(str(path), f"cannot be written: {error.strerror}") from error
+
+    def _make_folder(self) -> None:
+        """Make the folder where there is none, for everybody to read also where a service's umask would not have it so."""
+        if not self._folder.is_dir():
+            self._folder.mkdir(parents=True)
+            self._folder.chmod(0o755)
 
     def load(self) -> LastCycle | None:
         """Return the last cycle; None before the first."""
