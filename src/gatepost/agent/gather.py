@@ -55,17 +55,18 @@ def gather(
         read = store.read(query)
         owners.update({_place(item): store for item in read.candidates})
         findings = _merge(findings, read)
-    evaluation = evaluate(check, facts, findings, now)
-    if evaluation.status is not Status.PASS:
-        nearby = _nearby(evaluation, stores)
-        findings = msgspec.structs.replace(findings, nearby=nearby)
-        evaluation = msgspec.structs.replace(evaluation, nearby=nearby)
+    # Only the nearest sign. Which they are is judged as if every key that is there had signed: else certificates without
+    # a key, if only enough of them, would keep from signing the one that has its own.
+    evaluation = evaluate(check, facts, _hopeful(findings), now)
     signatures: Signatures = {}
     if check.asks_key:
-        nearest = tuple(item.candidate for item in evaluation.certificates)
+        held = {_place(item): item for item in findings.candidates}
+        nearest = (held[_place(item.candidate)] for item in evaluation.certificates)
         signed = tuple(_sign(item, owners[_place(item)], statement, signatures) for item in nearest)
         findings = msgspec.structs.replace(findings, candidates=signed)
         evaluation = evaluate(check, facts, findings, now)
+    if evaluation.status is not Status.PASS:
+        evaluation = msgspec.structs.replace(evaluation, nearby=_nearby(evaluation, stores))
     places = [_place(item.candidate) for item in evaluation.certificates]
     return Gathered(
         evaluation=evaluation,
@@ -76,6 +77,15 @@ def gather(
             for place, item in zip(places, evaluation.certificates, strict=True)
         },
     )
+
+
+def _hopeful(findings: Findings) -> Findings:
+    """Take every key that is there for one that signs."""
+    hopeful = tuple(
+        msgspec.structs.replace(item, proof=Proof.VALID) if item.key is KeyState.PRESENT else item
+        for item in findings.candidates
+    )
+    return msgspec.structs.replace(findings, candidates=hopeful)
 
 
 def _nearby(evaluation: Evaluation, stores: tuple[Store, ...]) -> tuple[Nearby, ...]:
