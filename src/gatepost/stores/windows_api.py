@@ -296,7 +296,8 @@ class CryptoApi:
             return None
         found = _KeyProvider.from_buffer(value)
         start = ctypes.addressof(value)
-        provider, container = (_text(value, (item or start) - start) for item in (found.provider, found.container))
+        texts = (found.provider, found.container)
+        provider, container = ("" if address is None else _text(value, address - start) for address in texts)
         return KeyProvider(provider, found.provider_type, container, found.flags, found.key_spec)
 
     def _read_property(self, context: ContextPointer, identifier: int) -> Refused | ctypes.Array[ctypes.c_char]:
