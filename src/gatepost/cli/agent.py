@@ -16,6 +16,7 @@ from gatepost.agent.cycle import enroll as enroll_device
 from gatepost.agent.host import Host, read_host
 from gatepost.agent.wake import Bell
 from gatepost.agent.watch import StoreWatch
+from gatepost.cli.choice import Choice
 from gatepost.cli.config import read_text
 from gatepost.cli.places import find_stores
 from gatepost.cli.service import now, one_cycle, serve, status_folder
@@ -53,9 +54,7 @@ _config_option = click.option(
     envvar="GATEPOST_AGENT_CONFIG",
     help=f"The device's own settings, TOML. [default: {SETTINGS}, where it exists]",
 )
-_format_option = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+_format_option = click.option("--format", "form", type=Choice(["text", "json"]), default="text", show_default=True)
 
 
 @click.group()

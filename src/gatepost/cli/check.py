@@ -13,6 +13,7 @@ import msgspec
 
 from gatepost.agent.gather import Gathered, gather
 from gatepost.agent.host import read_host
+from gatepost.cli.choice import Choice
 from gatepost.cli.places import find_stores
 from gatepost.cli.settings import SETTINGS, read_agent_settings
 from gatepost.core.certificate import Certificate, Malformed, examine_authority, parse_certificate
@@ -66,14 +67,14 @@ class Options(TypedDict):
     "--san", multiple=True, help="Subject alternative name; dns: email: uri: ip: upn: fix the kind. Repeatable."
 )
 @click.option(
-    "--eku", multiple=True, type=click.Choice([item.value for item in Purpose]), help="Extended key usage. Repeatable."
+    "--eku", multiple=True, type=Choice([item.value for item in Purpose]), help="Extended key usage. Repeatable."
 )
 @click.option("--private-key", is_flag=True, help="The private key must be there, and sign where it can.")
-@click.option("--evidence", type=click.Choice([item.value for item in Evidence]), help="How sure it has to be.")
+@click.option("--evidence", type=Choice([item.value for item in Evidence]), help="How sure it has to be.")
 @click.option(
     "--store",
     multiple=True,
-    type=click.Choice([item.value for item in TrustStore]),
+    type=Choice([item.value for item in TrustStore]),
     help="Look in this store. Repeatable.",
 )
 @click.option("--nssdb", multiple=True, metavar="DIR", help="Look in this NSS database. Repeatable.")
@@ -87,7 +88,7 @@ class Options(TypedDict):
     envvar="GATEPOST_AGENT_CONFIG",
     help=f"The device's own settings, TOML. [default: {SETTINGS}, where it exists]",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=Choice(["text", "json"]), default="text", show_default=True)
 def check(**options: Unpack[Options]) -> None:
     """Look for a certificate that your certificate authority issued to this device.
 

@@ -16,6 +16,7 @@ from typing import Final, TypedDict, Unpack
 import click
 import msgspec
 
+from gatepost.cli.choice import Choice
 from gatepost.core.device import VARIABLES, DeviceFacts, MissingFact, parse_template, render_template
 from gatepost.errors import InputError
 from gatepost.pki.authority import Made, Output, create_authority, open_authority
@@ -85,7 +86,7 @@ class _IssueOptions(_SpanOptions):
 _Command = Callable[..., None]
 
 _form = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
+    "--format", "form", type=Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
 )
 _authority = click.option("--ca", type=_folder, required=True, metavar="DIR", help="The authority's folder.")
 
@@ -112,7 +113,7 @@ def _span(default_days: str) -> Callable[[_Command], _Command]:
 
 
 def _key(*, default: str | None) -> Callable[[_Command], _Command]:
-    kinds = click.Choice([kind.value for kind in KeyKind])
+    kinds = Choice([kind.value for kind in KeyKind])
     told = "The kind of key to make." if default else f"The kind of key to make.  [default: {KeyKind.P256.value}]"
     return click.option("--key", type=kinds, default=default, show_default=default is not None, help=told)
 
@@ -207,7 +208,7 @@ def issue(**given: Unpack[_IssueOptions]) -> None:
 @click.option("--certificate", type=_file, metavar="FILE", help="Or the certificate itself, PEM.")
 @click.option(
     "--reason",
-    type=click.Choice([reason.value for reason in RevocationReason]),
+    type=Choice([reason.value for reason in RevocationReason]),
     default=RevocationReason.UNSPECIFIED.value,
     show_default=True,
     help="Why.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack
 import click
 import msgspec
 
+from gatepost.cli.choice import Choice
 from gatepost.cli.serving import ServerSettings, now, serve
 from gatepost.errors import ConflictError, InputError, StateError, StorageError
 
@@ -36,9 +37,7 @@ _master_key_option = click.option(
     envvar="GATEPOST_MASTER_KEY_FILE",
     help="File of the key that wraps the secrets in the database. [default: beside the database]",
 )
-_format_option = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+_format_option = click.option("--format", "form", type=Choice(["text", "json"]), default="text", show_default=True)
 
 
 class _RunOptions(TypedDict):
@@ -122,7 +121,7 @@ def migrate(database: str) -> None:
 @click.option("--tls-key", type=click.Path(dir_okay=False, path_type=Path), help="Its private key, PEM, PKCS #8.")
 @click.option(
     "--default-expiration",
-    type=click.Choice(["schedule", "never"]),
+    type=Choice(["schedule", "never"]),
     default="schedule",
     show_default=True,
     help="When results end where a check sets no expiration: after 2 x schedule + 1 minute, or never.",
@@ -215,7 +214,7 @@ def token() -> None:
 
 
 @token.command()
-@click.argument("kind", type=click.Choice(["enrollment", "administrator"]))
+@click.argument("kind", type=Choice(["enrollment", "administrator"]))
 @_database_option
 @_master_key_option
 @click.option("--name", default="", help="What it is for.")

@@ -6,8 +6,10 @@ import shlex
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from gatepost.core.certificate import Certificate, rfc3339
+from gatepost.core.criteria import shown
 from gatepost.core.evaluation import Evaluation, Judged, Status
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ def to_document(gathered: Gathered, *, explain: bool) -> dict[str, object]:
             _certificate(item, _command(item, gathered) if explain else None) for item in evaluation.certificates
         ],
         "faults": [
-            {"location": item.location, "reason": item.reason, "detail": item.detail} for item in evaluation.faults
+            {"location": _writable(item.location), "reason": item.reason, "detail": item.detail}
+            for item in evaluation.faults
         ],
         **(
             {
@@ -51,6 +54,17 @@ def _command(judged: Judged, gathered: Gathered) -> str:
     return shlex.join((*(("runuser", "-u", user, "--") if user and words else ()), *words))
 
 
+def _writable(location: Location) -> Location:
+    """Make a place fit for JSON: a name that is no UTF-8 is shown with escapes."""
+    fields = msgspec.structs.asdict(location)
+    texts = {name: _plain(fields[name]) for name in ("path", "label", "user") if fields[name] is not None}
+    return msgspec.structs.replace(location, **texts)
+
+
+def _plain(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _nearby(nearby: Nearby, evaluation: Evaluation) -> dict[str, object]:
     return {
         "issuer": nearby.issuer,
@@ -69,7 +83,7 @@ def _certificate(judged: Judged, command: str | None) -> dict[str, object]:
     certificate = judged.candidate.certificate
     readable = certificate if isinstance(certificate, Certificate) else None
     document: dict[str, object] = {
-        "location": judged.candidate.location,
+        "location": _writable(judged.candidate.location),
         "sha256": certificate.fingerprint,
         "subject": readable.subject.text if readable else None,
         "issuer": readable.issuer.text if readable else None,
@@ -78,7 +92,7 @@ def _certificate(judged: Judged, command: str | None) -> dict[str, object]:
         "reasons": judged.reasons,
     }
     if command is not None:
-        document["command"] = command
+        document["command"] = _plain(command)
         document["criteria"] = [
             {"criterion": item.criterion, "met": item.reason is None, "expected": item.expected, "found": item.found}
             for item in judged.judgements
@@ -97,7 +111,7 @@ def to_text(gathered: Gathered, *, explain: bool) -> str:
     for judged in evaluation.certificates:
         lines += ["", *_lines(judged, explain=explain)]
         if explain and (command := _command(judged, gathered)):
-            lines.append(f"    see it  {command}")
+            lines.append(f"    see it  {shown(command)}")
     if not evaluation.certificates:
         lines += [f"  {for_administrator(item, '', '')}" for item in evaluation.reasons]
     for fault in evaluation.faults:
@@ -143,10 +157,10 @@ def _lines(judged: Judged, *, explain: bool) -> list[str]:
 
 
 def show_place(location: Location) -> str:
-    """Show where a certificate lies: the path, the label in it, and whose it is."""
-    label = f', "{location.label}"' if location.label else ""
-    user = f" of {location.user}" if location.user else ""
-    return f"{location.path}{label} ({location.store}{user})"
+    """Show where a certificate lies: the path, the label in it, and whose it is; what does not print is escaped."""
+    label = f', "{shown(location.label)}"' if location.label else ""
+    user = f" of {shown(location.user)}" if location.user else ""
+    return f"{shown(location.path)}{label} ({location.store}{user})"
 
 
 def _fault(fault: Fault) -> list[str]:
@@ -162,7 +176,7 @@ def show_verdicts(last: LastCycle) -> str:
     for item in last.verdicts:
         word = click.style(item.status.value.upper(), fg=_COLOURS[item.status], bold=True)
         evidence = f"evidence: {item.evidence}" if item.evidence else ""
-        lines.append("  ".join(filter(None, (word, item.name or item.id, ", ".join(item.reasons), evidence))))
+        lines.append("  ".join(filter(None, (word, shown(item.name) or item.id, ", ".join(item.reasons), evidence))))
         for certificate in item.certificates:
             lines += _seen(certificate)
         for fault in item.faults:
