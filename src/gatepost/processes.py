@@ -1,11 +1,17 @@
 """The one file that starts processes: a program with its arguments, never a shell's line, always with a time limit.
 
-Output is bounded and decoded for people; a failure is `ProcessError` with the program's own last words.
+Output is bounded and decoded for people; a failure is `ProcessError` with the program's own last words. `ask` is for programs
+that answer us and not people: bytes in, bytes out, nothing else of ours in their hands.
 """
 
 from __future__ import annotations
 
+import os
+import selectors
+import signal
 import subprocess
+import time
+from contextlib import suppress
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final
 
@@ -76,6 +82,79 @@ def _not_started(name: str, error: OSError) -> ProcessError:
     if isinstance(error, FileNotFoundError):
         return ProcessError(name, _NOT_FOUND, "is not installed")
     return ProcessError(name, _NOT_STARTED, f"cannot be started: {error.strerror}")
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What a program answered: its bytes (no more than were asked for, and one), and its exit code.
+
+    The code is negative where a signal ended it; None: it had neither answered to the end nor ended in time, and was killed.
+    """
+
+    output: bytes
+    status: int | None
+
+
+def ask(
+    command: Sequence[str], question: bytes, *, timeout: float, limit: int, environment: Mapping[str, str]
+) -> Answered:
+    """Hand ``question`` to a program as its input, and return what it answers within ``timeout`` s.
+
+    It gets a nameless file as its input and a pipe as its output, "/" as its folder, and no other descriptor. Whoever writes
+    more than ``limit`` bytes is killed, and so is whoever takes longer. Raises `ProcessError` where it cannot be started.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        with TemporaryFile(buffering=0) as stdin:
+            stdin.write(question)
+            stdin.seek(0)
+            process = subprocess.Popen(
+                list(command),
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                cwd="/",
+                bufsize=0,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise _not_started(command[0], error) from error
+    with process:
+        try:
+            output = _listen(process, limit, deadline)
+            return Answered(output, _wait(process, deadline if len(output) <= limit else 0))
+        finally:
+            _kill(process)
+
+
+def _listen(process: subprocess.Popen[bytes], limit: int, deadline: float) -> bytes:
+    """Read what a program writes: until it closes the pipe, has written too much, or its time is over."""
+    if process.stdout is None:
+        return b""
+    pipe = process.stdout.fileno()
+    output = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while len(output) <= limit and (left := deadline - time.monotonic()) > 0 and selector.select(left):
+            chunk = os.read(pipe, limit + 1 - len(output))
+            if not chunk:
+                break
+            output += chunk
+    return bytes(output)
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float) -> int | None:
+    try:
+        return process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program that has not ended, with all that it may have started."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 class Running:

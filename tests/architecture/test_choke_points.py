@@ -34,7 +34,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "uuid.uuid4": ("cli/**",),
     "datetime.date.today": ("cli/**",),
     "datetime.datetime.now": ("cli/**",),
-    "time.monotonic": ("cli/**",),
+    "time.monotonic": ("cli/**", "processes.py"),  # a program that we start has so many seconds
     "time.perf_counter": ("cli/**",),
     "time.time": ("cli/**",),
     "time.time_ns": ("cli/**",),

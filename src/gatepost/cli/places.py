@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -12,9 +13,12 @@ from gatepost.core.reason import Reason
 from gatepost.stores.refused import RefusedPlace
 
 if TYPE_CHECKING:
+    from gatepost.stores.deputy import Deputy
     from gatepost.stores.interface import Store
 
 SYSTEM_NSSDB: Final = "/etc/pki/nssdb"
+CHILD: Final = (sys.executable, "-I", "-m", "gatepost.stores.child")
+"""The program that reads as others. ``-I``: nothing of its environment or folder counts."""
 _PKCS11: Final = "pkcs11:"
 
 
@@ -37,7 +41,7 @@ def find_stores(locations: Locations, settings: PlaceSettings) -> tuple[Store, .
     if TrustStore.SYSTEM in locations.trust_stores:
         from gatepost.stores.nssdb import NssDatabase
 
-        stores.extend(NssDatabase(folder, access) for folder in settings.nssdb)
+        stores.extend(NssDatabase(folder, access, deputize=_deputize) for folder in settings.nssdb)
     if TrustStore.USER in locations.trust_stores:
         stores.append(_refuse(StoreKind.NSSDB, "~/.pki/nssdb", "users' stores are not read by this release"))
     files = tuple(path for path in locations.paths if not path.startswith(_PKCS11))
@@ -48,6 +52,13 @@ def find_stores(locations: Locations, settings: PlaceSettings) -> tuple[Store, .
     tokens = (path for path in locations.paths if path.startswith(_PKCS11))
     stores.extend(_refuse(StoreKind.PKCS11, uri, "PKCS#11 tokens are not read by this release") for uri in tokens)
     return tuple(stores)
+
+
+def _deputize() -> Deputy:
+    """Make a deputy, once a store needs one: hardly any check does, and it brings all that starting a process takes."""
+    from gatepost.stores.deputy import Deputy
+
+    return Deputy(CHILD)
 
 
 def _refuse(store: StoreKind, path: str, detail: str) -> RefusedPlace:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+NOWHERE: Final = ""
+"""No folder for copies: a database that was left half written is not read."""
+UNDO_FIRST: Final = "an interrupted change must be undone first"
+"""How an obstacle ends where a copy would be needed."""
 _MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
 """Ends a journal that names a super-journal (and begins every journal)."""
 _LOCK_START: Final = 0x4000_0000

@@ -1,9 +1,10 @@
 """NSS databases (``sql:``): certificates in ``cert9.db``, private keys in ``key4.db``, both SQLite files.
 
 They are read beside their users, with SQLite's own locks and ``mode=ro``: never ``immutable``, never as mere bytes, because
-under a writer that gives rows that are silently wrong. NSS itself is not started, no password is needed, nothing is left
-behind. Columns are named ``a`` and the attribute's number in hex (PKCS#11, and NSS's own ``pkcs11n.h``). Certificates are
-found through the index on their issuer, at the same cost whether there are 100 or 100,000.
+under a writer that gives rows that are silently wrong. Nothing of NSS runs in this process, no password is needed, nothing is
+left behind; what another user owns is read, and what is to be signed is signed, by a child. Columns are named ``a`` and the
+attribute's number in hex (PKCS#11, and NSS's own ``pkcs11n.h``). Certificates are found through the index on their issuer, at
+the same cost whether there are 100 or 100,000.
 Source: ``docs/reference/semantics.md``, sections 1 and 6.
 """
 
@@ -22,14 +23,15 @@ from gatepost.core.certificate import Certificate, KeyKind, Malformed, parse_cer
 from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
 from gatepost.core.name import parse_name
 from gatepost.core.reason import Reason
-from gatepost.stores.hot_journal import ask_copy
+from gatepost.stores.hot_journal import NOWHERE, UNDO_FIRST, ask_copy
 from gatepost.stores.safe_open import MAXIMUM_DATABASE, Obstacle, open_file, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatepost.core.certificate import PublicKey
-    from gatepost.stores.interface import Query
+    from gatepost.stores.deputy import Deputy
+    from gatepost.stores.interface import Query, Unsigned
     from gatepost.stores.safe_open import Access, OpenFile
 
 _T = TypeVar("_T")
@@ -88,7 +90,7 @@ _REASONS: Final = {
     sqlite3.SQLITE_INTERRUPT: (Reason.STORE_UNREADABLE, f"an answer took more than {_MAXIMUM_STEPS} steps"),
 }
 
-_INTERRUPTED: Final = Obstacle(Reason.STORE_UNREADABLE, "an interrupted change must be undone first")
+_INTERRUPTED: Final = Obstacle(Reason.STORE_UNREADABLE, UNDO_FIRST)
 """The answer of a database that was left half written; a private copy is asked instead."""
 
 _ONE_READER: Final = threading.Lock()
@@ -123,11 +125,17 @@ class _Keys(msgspec.Struct, frozen=True):
 class NssDatabase:
     """The NSS database in the folder ``directory`` (absolute). ``scratch`` is where private copies are made for moments."""
 
-    def __init__(self, directory: str, access: Access, scratch: str | None = None) -> None:
-        """Take the folder, the device's own settings, and a folder for copies (None: the system's temporary folder)."""
+    def __init__(
+        self, directory: str, access: Access, scratch: str | None = None, deputize: Callable[[], Deputy] | None = None
+    ) -> None:
+        """Take the folder, the device's own settings, a folder for copies (None: the system's temporary one, `NOWHERE`: none).
+
+        ``deputize`` gives a deputy once one is needed; without it nothing is read of another user's, and nothing signs.
+        """
         self._directory = directory
         self._access = access
         self._scratch = scratch
+        self._deputize = deputize
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -142,10 +150,28 @@ class NssDatabase:
     def read(self, query: Query) -> Findings:
         """Find the candidates by the issuer index, and their keys by id; never asks for a password."""
         with _ONE_READER:
-            return self._read(query)
+            findings = self._read(query)
+        if self._deputize is None or all(fault.reason is not Reason.PATH_REFUSED for fault in findings.faults):
+            return findings
+        deputy = self._deputize()
+        owner = deputy.find_owner(self._directory)
+        return deputy.read_database(owner, self._directory, query) if owner else findings
 
-    def sign(self, candidate: Candidate, statement: bytes) -> None:
-        """Sign nothing: a key in an NSS database is only seen to be there."""
+    def sign(self, candidate: Candidate, statement: bytes) -> bytes | Unsigned | None:
+        """Let NSS sign, in a process of its own."""
+        if self._deputize is None:
+            return None
+        return self._deputize().sign_in_database(self._directory, candidate, statement)
+
+    def refusal(self) -> Obstacle | None:
+        """Say why NSS's own code may not open this database, where it may not: it minds nothing of what we mind."""
+        with _ONE_READER:
+            for name in ("cert9.db", "key4.db"):
+                with open_file(f"{self._directory}/{name}", self._access, MAXIMUM_DATABASE) as file:
+                    obstacle = file if isinstance(file, Obstacle) else _examine(file)
+                    if obstacle is not None:
+                        return obstacle
+        return None
 
     def _read(self, query: Query) -> Findings:
         found = self._ask("cert9.db", "nssPublic", partial(_search, query=query))
@@ -161,7 +187,7 @@ class NssDatabase:
     def _look_up(self, rows: tuple[_Row, ...]) -> tuple[_Keys, tuple[Fault, ...]]:
         """Look for the rows' keys. A key database that is not there is no fault: then there are no keys."""
         wanted = {
-            _material(row.certificate.public_key): row.key_id
+            key_material(row.certificate.public_key): row.key_id
             for row in rows
             if isinstance(row.certificate, Certificate)
         }
@@ -209,7 +235,7 @@ class NssDatabase:
             if obstacle is not None:
                 return _at(file.path, obstacle)
             answer = _query(file.path, mode="ro", table=table, question=question)
-            if answer is _INTERRUPTED:
+            if answer is _INTERRUPTED and self._scratch != NOWHERE:
                 again = partial(_query, mode="rw", table=table, question=question)
                 answer = ask_copy(file, self._access, self._scratch, again)
             return _at(file.path, answer) if isinstance(answer, Obstacle) else answer
@@ -322,7 +348,7 @@ def _row(value: object, label: object, key_id: object, *, distrusted: bool) -> _
     )
 
 
-def _material(key: PublicKey) -> bytes:
+def key_material(key: PublicKey) -> bytes:
     """Return what NSS names a key by: an RSA key's modulus, another's point."""
     return rsa_modulus(key.material) if key.name.startswith(KeyKind.RSA) else key.material
 
@@ -346,7 +372,7 @@ def _find_keys(connection: sqlite3.Connection, _table: bytes, *, wanted: dict[by
 
 
 def _key_state(certificate: Certificate, keys: _Keys) -> tuple[KeyState, str]:
-    material = _material(certificate.public_key)
+    material = key_material(certificate.public_key)
     if material in keys.present:
         return KeyState.PRESENT, ""
     if material in keys.mismatched:

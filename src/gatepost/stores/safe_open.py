@@ -61,6 +61,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     """The device's own settings of this room: absolute paths (folders or files) that are read though others may write there."""
 
     allowed_paths: tuple[str, ...] = ()
+    as_owner: bool = False
+    """Whether this process has become the owner of what it reads: then trust is judged for the owner, and nothing is allowed."""
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -123,6 +125,18 @@ def read_file(path: str, access: Access, limit: int) -> bytes | Obstacle:
         return content
 
 
+def find_owner(path: str, access: Access) -> int | Obstacle:
+    """Return the uid of whoever owns what is not trusted at ``path`` and is allowed: who may read it, is to read it as that.
+
+    Nothing is opened. What root owns can be read as nobody lesser, so it is refused where others could have laid it there.
+    """
+    walk = _Walk(access)
+    try:
+        return walk.go(path) or walk.owner()
+    finally:
+        walk.close()
+
+
 def shown(text: str) -> str:
     """Make a path or a name fit for a message: what does not print, and the backslash, are escaped."""
     return "".join(char if char.isprintable() and char != "\\" else ascii(char)[1:-1] for char in text)
@@ -141,6 +155,7 @@ class _Walk:
 
     def __init__(self, access: Access) -> None:
         self._allowed = access.allowed_paths
+        self._as_owner = access.as_owner
         self._steps: list[_Step] = []
         self._pending: list[str] = []
         self._trusted = True
@@ -166,6 +181,14 @@ class _Walk:
             return os.open(last.name, _READ, dir_fd=self._steps[-2].descriptor), None
         except OSError as error:
             return -1, _obstacle(error, self._path())
+
+    def owner(self) -> int | Obstacle:
+        """Return the owner of the last component, unless that is root."""
+        status = self._steps[-1].status
+        path = shown(self._path())
+        if not status.st_uid:
+            return Obstacle(Reason.PATH_REFUSED, f"{path} belongs to root, but others decide what lies there")
+        return status.st_uid
 
     def judge(self, descriptor: int, limit: int) -> OpenFile | Obstacle:
         """Judge what was opened in the pinned folder; it may be another file than the one that was pinned."""
@@ -209,13 +232,17 @@ class _Walk:
         if stat.S_ISLNK(self._steps[-1].status.st_mode):
             return self._follow()
         stranger = _stranger(self._steps[-1].status) if self._trusted else ""
-        if not stranger:
-            return None
+        return self._refuse(stranger) if stranger else None
+
+    def _refuse(self, stranger: str) -> Obstacle | None:
+        """Trust no longer, and say why this is the end, unless the settings allow the whole of the way all the same."""
         self._trusted = False
+        here, path = shown(_join(self._steps)), shown(self._path())
+        if self._as_owner:
+            return Obstacle(Reason.PATH_REFUSED, f"{here} {stranger}, so that others than its owner decide on {path}")
         if self._is_allowed():
             return None
-        here = shown(_join(self._steps))
-        detail = f"{here} {stranger}, and this device's settings do not allow {shown(self._path())} all the same"
+        detail = f"{here} {stranger}, and this device's settings do not allow {path} all the same"
         return Obstacle(Reason.PATH_REFUSED, detail)
 
     def _follow(self) -> Obstacle | None:

@@ -1,0 +1,78 @@
+"""The child: reads one store as its owner, or lets one of its keys sign, and ends. Run as ``python -I -m gatepost.stores.child``.
+
+Its arguments are the uid and gid of the owner and the bytes that it may write into a file; the question comes on standard
+input, the answer goes to standard output. All code is loaded first, since the owner may not be allowed to read it; then this
+process becomes the owner, before it has read a single byte; from then on nothing is imported and nothing is to be gained.
+The readers are the same as in our own process, but trust is judged for the owner. Source: ``docs/reference/semantics.md``,
+section 6.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile  # noqa: F401 - imported by `hot_journal` when it is needed, which is too late here.
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from gatepost.core.certificate import Certificate, Malformed, parse_certificate
+from gatepost.core.finding import KeyState
+from gatepost.stores.hot_journal import NOWHERE
+from gatepost.stores.interface import Unsigned
+from gatepost.stores.nssdb import NssDatabase
+from gatepost.stores.privileges import become
+from gatepost.stores.questions import (
+    MAXIMUM_QUESTION,
+    Document,
+    Question,
+    ReadDatabase,
+    SignInDatabase,
+    frame,
+    from_findings,
+    from_signature,
+)
+from gatepost.stores.safe_open import Access
+from gatepost.stores.softoken import sign_in_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ACCESS: Final = Access(as_owner=True)
+
+
+def answer(question: Question) -> Iterator[Document]:
+    """Yield the parts of the answer, each as soon as it is known."""
+    match question:
+        case ReadDatabase():
+            yield _read_database(question)
+        case SignInDatabase():
+            certificate = parse_certificate(question.certificate)
+            yield from_signature(_sign_in_database(question, certificate))
+        case _:
+            raise NotImplementedError
+
+
+def _read_database(question: ReadDatabase) -> Document:
+    scratch = NOWHERE if question.scratch is None else question.scratch
+    findings = NssDatabase(question.directory, _ACCESS, scratch).read(question.query)
+    return from_findings(question.directory, findings)
+
+
+def _sign_in_database(question: SignInDatabase, certificate: Certificate | Malformed) -> bytes | Unsigned:
+    if isinstance(certificate, Malformed):
+        return Unsigned("what cannot be read as a certificate has no key", KeyState.MISSING)
+    return sign_in_database(question.directory, _ACCESS, certificate, question.statement)
+
+
+def main(arguments: list[str]) -> None:
+    """Become the owner, take the question, answer it."""
+    uid, gid, room = map(int, arguments)
+    become(uid, gid, room)
+    question = msgspec.msgpack.decode(sys.stdin.buffer.read(MAXIMUM_QUESTION), type=Question)
+    for part in answer(question):
+        sys.stdout.buffer.write(frame(part))
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
