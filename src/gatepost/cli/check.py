@@ -34,6 +34,13 @@ from gatepost.core.reason import Reason
 from gatepost.errors import InputError
 
 _MAXIMUM_FILE: Final = 256 * 1024
+_FLAGS: Final = {
+    "evidence": "--evidence",
+    "locations": "--store and --path",
+    "locations.paths": "--path",
+    "subject_alternative_names": "--san",
+}
+"""The flags behind the fields that a check refuses."""
 EXIT_CODES: Final = {Status.PASS: 0, Status.FAIL: 1, Status.ERROR: 3}
 
 
@@ -121,7 +128,10 @@ def _asked(options: Options, authorities: tuple[Certificate, ...]) -> tuple[Chec
 
         asked = read_rule(options["rule"], authorities, options["evidence"])
     else:
-        asked = _from_flags(options, authorities)
+        try:
+            asked = _from_flags(options, authorities)
+        except InputError as error:
+            raise InputError(_FLAGS.get(error.field, error.field), error.problem, error.allowed) from error
     locations = asked.locations
     if options["nssdb"] and TrustStore.SYSTEM not in locations.trust_stores:
         # A database named here stands for the system's store, so that a person can look into any.
