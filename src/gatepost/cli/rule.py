@@ -30,4 +30,4 @@ def read_rule(path: Path, authorities: tuple[Certificate, ...], evidence: str | 
     try:
         return to_core(Identity(id="local", version=1), parse_rule(content), options, authorities, results_expire=True)
     except InputError as error:
-        raise InputError(f"--rule {path}", f"{error.field} {error.problem}", error.allowed) from error
+        raise InputError(f"--rule {path}", f"{error.field} {error.problem}".strip(), error.allowed) from error
