@@ -19,7 +19,7 @@ import msgspec
 from gatepost.core.certificate import Certificate, Malformed, parse_certificate
 from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
 from gatepost.core.reason import Reason
-from gatepost.stores.safe_open import Obstacle, read_file
+from gatepost.stores.safe_open import Obstacle, read_file, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from gatepost.stores.safe_open import Access
 
 SYSTEM_KEYCHAIN: Final = "/Library/Keychains/System.keychain"
-_MAXIMUM_FILE: Final = 64 << 20
-"""Bytes; a login keychain of years has a few."""
+_MAXIMUM_FILE: Final = 16 << 20
+"""Bytes; a login keychain of years has a few million, and a System keychain some 100,000."""
 _MAXIMUM_TABLES: Final = 256
-_MAXIMUM_RECORDS: Final = 100_000
+"""Keychains have twelve."""
 _MAXIMUM_ATTRIBUTES: Final = 64
-_MAXIMUM_VALUE: Final = 1 << 20
+"""Attributes of one table's records; keys have most, 27."""
 
 _MAGIC: Final = b"kych"
 _SCHEMA_ATTRIBUTES: Final = 0x2
@@ -89,7 +89,7 @@ class Keychain:
         try:
             return self._search(_File(content), query)
         except _BrokenError as error:
-            return self._faulty(Obstacle(Reason.STORE_CORRUPT, f"{self._path}: {error}"))
+            return self._faulty(Obstacle(Reason.STORE_CORRUPT, f"{shown(self._path)}: {error}"))
 
     def _search(self, file: _File, query: Query) -> Findings:
         labels = frozenset(file.labels_of_keys()) if query.asks_key else frozenset[bytes]()
@@ -99,8 +99,10 @@ class Keychain:
             certificate = parse_certificate(encoded)
             if isinstance(certificate, Certificate) and certificate.issuer.canonical not in query.issuers:
                 others += 1
-            else:
-                candidates.setdefault(certificate.sha256, self._candidate(certificate, label, labels, query))
+            elif certificate.sha256 not in candidates:
+                candidates[certificate.sha256] = self._candidate(certificate, label, labels, query)
+                if len(candidates) > query.limit:
+                    break
         found = tuple(candidates.values())
         return Findings(candidates=found[: query.limit], others=others, too_many=len(found) > query.limit)
 
@@ -186,14 +188,18 @@ class _File:
         if table not in self._tables:
             return
         start, end = self._tables[table]
-        count = self._word(start + 24, end)
-        if count > _MAXIMUM_RECORDS:
-            raise _BrokenError(f"a table has more than {_MAXIMUM_RECORDS} records")
-        for index in range(count):
+        slots = self._word(start + 24, end)
+        # Records that share bytes would let a small file unfold into a giant one.
+        room = end - start - _TABLE_HEADER - 4 * slots
+        for index in range(slots):
             offset = self._word(start + _TABLE_HEADER + 4 * index, end)
             # An empty or free slot is 0, or the next free one's place with the lowest bit set.
             if offset and not offset & 1:
-                yield self._record(start + offset, end, attributes)
+                record = self._record(start + offset, end, attributes)
+                room -= record.end - record.start
+                if room < 0:
+                    raise _BrokenError("its records lie in each other")
+                yield record
 
     def _record(self, start: int, table_end: int, attributes: int) -> _Record:
         size = self._word(start, table_end)
@@ -203,7 +209,7 @@ class _File:
         offsets = [self._word(start + _RECORD_HEADER + 4 * index, end) for index in range(attributes)]
         data = start + _RECORD_HEADER + 4 * attributes
         length = self._word(start + 16, end)
-        if length > min(_MAXIMUM_VALUE, end - data):
+        if length > end - data:
             raise _BrokenError("a record's data is longer than the record")
         # An offset is counted from the record, with the lowest bit set to tell it from "absent".
         places = tuple(start + offset - 1 if offset & 1 else 0 for offset in offsets)
@@ -219,7 +225,7 @@ class _File:
         if not place:
             return b""
         length = self._word(place, record.end)
-        if length > min(_MAXIMUM_VALUE, record.end - place - _WORD.size):
+        if length > record.end - place - _WORD.size:
             raise _BrokenError("a value is longer than its record")
         return self._content[place + _WORD.size : place + _WORD.size + length]
 
