@@ -43,7 +43,9 @@ def find_stores(locations: Locations, settings: PlaceSettings) -> tuple[Store, .
 
         stores.extend(NssDatabase(folder, access, deputize=_deputize) for folder in settings.nssdb)
     if TrustStore.USER in locations.trust_stores:
-        stores.append(_refuse(StoreKind.NSSDB, "~/.pki/nssdb", "users' stores are not read by this release"))
+        from gatepost.stores.user_nssdbs import UserDatabases
+
+        stores.append(UserDatabases(_deputize))
     files = tuple(path for path in locations.paths if not path.startswith(_PKCS11))
     if files:
         from gatepost.stores.pem_files import PemFiles

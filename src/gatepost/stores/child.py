@@ -21,14 +21,19 @@ from gatepost.stores.hot_journal import NOWHERE
 from gatepost.stores.interface import Unsigned
 from gatepost.stores.nssdb import NssDatabase
 from gatepost.stores.privileges import become
+from gatepost.stores.profiles import find_profiles
 from gatepost.stores.questions import (
     MAXIMUM_QUESTION,
     Document,
+    FindInHome,
+    Folders,
     Question,
     ReadDatabase,
+    ReadHome,
     SignInDatabase,
     frame,
     from_findings,
+    from_obstacle,
     from_signature,
 )
 from gatepost.stores.safe_open import Access
@@ -48,6 +53,10 @@ def answer(question: Question) -> Iterator[Document]:
         case SignInDatabase():
             certificate = parse_certificate(question.certificate)
             yield from_signature(_sign_in_database(question, certificate))
+        case FindInHome():
+            yield Folders(folders=find_profiles(question.home).folders)
+        case ReadHome():
+            yield from _read_home(question)
         case _:
             raise NotImplementedError
 
@@ -56,6 +65,14 @@ def _read_database(question: ReadDatabase) -> Document:
     scratch = NOWHERE if question.scratch is None else question.scratch
     findings = NssDatabase(question.directory, _ACCESS, scratch).read(question.query)
     return from_findings(question.directory, findings)
+
+
+def _read_home(question: ReadHome) -> Iterator[Document]:
+    profiles = find_profiles(question.home)
+    for folder, obstacle in profiles.obstacles:
+        yield from_obstacle(folder, obstacle)
+    for folder in profiles.folders:
+        yield _read_database(ReadDatabase(directory=folder, query=question.query))
 
 
 def _sign_in_database(question: SignInDatabase, certificate: Certificate | Malformed) -> bytes | Unsigned:

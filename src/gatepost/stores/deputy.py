@@ -22,19 +22,24 @@ from gatepost.processes import ask
 from gatepost.stores.accounts import account_of
 from gatepost.stores.hot_journal import UNDO_FIRST
 from gatepost.stores.interface import Unsigned
+from gatepost.stores.profiles import MAXIMUM_DATABASES
 from gatepost.stores.questions import (
     MAXIMUM_ANSWER,
     Content,
     Database,
     Document,
     File,
+    FindInHome,
+    Folders,
     Outcome,
     Question,
     ReadDatabase,
     ReadFiles,
+    ReadHome,
     SignInDatabase,
     SignWithFiles,
     Trouble,
+    insist_below,
     to_findings,
     to_obstacle,
     to_signature,
@@ -47,13 +52,17 @@ if TYPE_CHECKING:
 
     from gatepost.core.finding import Candidate
     from gatepost.processes import Answered
-    from gatepost.stores.accounts import Account
+    from gatepost.stores.accounts import Account, Person
     from gatepost.stores.interface import Query
 
 _T = TypeVar("_T", bound=Document)
 
 PATIENCE: Final = 5.0
 """Seconds for a whole answer."""
+_MAXIMUM_PARTS: Final = 2 * MAXIMUM_DATABASES
+"""As many parts of an answer as are looked at: the databases of a person, and the folders that they could not look into."""
+_MAXIMUM_COPIES: Final = 2
+"""As many databases of one person as are copied for one reading: an interrupted change is rare, and a child may claim it."""
 _ENVIRONMENT: Final = {
     "LC_ALL": "C.UTF-8",
     # NSS would measure how slow the disk is, and might copy the database to a temporary file.
@@ -77,16 +86,38 @@ class Deputy:
 
     def read_database(self, account: Account, directory: str, query: Query) -> Findings:
         """Read an NSS database as its owner; a failure is a fault. Never raises."""
-        found, failure = self._read(account, ReadDatabase(directory=directory, query=query))
+        found, failure = self._ask(account, ReadDatabase(directory=directory, query=query), Database)
+        if any(_is_interrupted(item) for item in found):
+            return self._read_copy(account, directory, query)
+        return _only(found, failure or _no_answer(account), account, directory, query)
+
+    def find_in_home(self, person: Person) -> tuple[str, ...]:
+        """Return the folders of a person's databases; empty where they are not known. Never raises."""
+        parts, _ = self._ask(person, FindInHome(home=person.home), Folders)
         try:
-            (database,) = found
-            if database.directory == directory:
-                return to_findings(database, query, account.name)
+            (found,) = parts
+            for folder in found.folders:
+                insist_below(person.home, folder)
         except ValueError:
-            pass
-        obstacle = failure or _no_answer(account)
-        location = Location(store=StoreKind.NSSDB, path=directory, user=account.name)
-        return Findings(faults=(Fault(location=location, reason=obstacle.reason, detail=obstacle.detail),))
+            return ()
+        return found.folders
+
+    def read_home(self, person: Person, query: Query) -> tuple[Findings, ...]:
+        """Read the databases of a person; those that came before a failure count. Never raises."""
+        parts, failure = self._ask(person, ReadHome(home=person.home, query=query), Database)
+        found: list[Findings] = []
+        copies = 0
+        try:
+            for database in parts[:_MAXIMUM_PARTS]:
+                insist_below(person.home, database.directory)
+                if _is_interrupted(database) and copies < _MAXIMUM_COPIES:
+                    copies += 1
+                    found.append(self._read_copy(person, database.directory, query))
+                else:
+                    found.append(to_findings(database, query, person.name))
+        except ValueError:
+            failure = failure or _no_answer(person)
+        return (*found, _failed(person.home, person, failure)) if failure else tuple(found)
 
     def read_files(self, account: Account, paths: tuple[str, ...], *, asks_key: bool) -> dict[str, Content | Obstacle]:
         """Read PEM files as their owner. Each path has an answer. Never raises."""
@@ -100,9 +131,14 @@ class Deputy:
         if account is None:
             return Unsigned(f"{shown(directory)} is no longer {candidate.location.user}'s")
         encoded = candidate.certificate.der
-        return self.sign(account, SignInDatabase(directory=directory, certificate=encoded, statement=statement))
+        return self._sign(account, SignInDatabase(directory=directory, certificate=encoded, statement=statement))
 
-    def sign(self, account: Account, question: SignInDatabase | SignWithFiles) -> bytes | Unsigned:
+    def sign_in_home(self, person: Person, candidate: Candidate, statement: bytes) -> bytes | Unsigned:
+        """Let the key of ``candidate`` sign, in the database below a person's home where it was found. Never raises."""
+        directory, encoded = candidate.location.path, candidate.certificate.der
+        return self._sign(person, SignInDatabase(directory=directory, certificate=encoded, statement=statement))
+
+    def _sign(self, account: Account, question: SignInDatabase | SignWithFiles) -> bytes | Unsigned:
         """Let a key sign as its owner; whoever takes the signature verifies it. Never raises."""
         parts, failure = self._ask(account, question, Outcome)
         try:
@@ -111,17 +147,16 @@ class Deputy:
         except ValueError:
             return Unsigned((failure or _no_answer(account)).detail)
 
-    def _read(self, account: Account, question: ReadDatabase) -> tuple[tuple[Database, ...], Obstacle | None]:
-        """Have a database read, and read in a copy where an interrupted change has to be undone first."""
-        found, failure = self._ask(account, question, Database)
-        if not any(item.detail.endswith(UNDO_FIRST) for database in found for item in database.troubles):
-            return found, failure
+    def _read_copy(self, account: Account, directory: str, query: Query) -> Findings:
+        """Read a database in a copy, since an interrupted change has to be undone first."""
         try:
             with self._room(account) as scratch:
-                again = msgspec.structs.replace(question, scratch=scratch)
-                return self._ask(account, again, Database, MAXIMUM_DATABASE)
+                question = ReadDatabase(directory=directory, query=query, scratch=scratch)
+                found, failure = self._ask(account, question, Database, MAXIMUM_DATABASE)
         except OSError as error:
-            return (), Obstacle(Reason.STORE_UNREADABLE, f"there is no room for a copy of it: {error.strerror}")
+            detail = f"there is no room for a copy of it: {error.strerror}"
+            return _failed(directory, account, Obstacle(Reason.STORE_UNREADABLE, detail))
+        return _only(found, failure or _no_answer(account), account, directory, query)
 
     def _ask(
         self, account: Account, question: Question, kind: type[_T], room: int = 0
@@ -172,6 +207,27 @@ class Deputy:
         finally:
             # Through descriptors, so that no link that the account has laid there is followed.
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _only(found: tuple[Database, ...], failure: Obstacle, account: Account, directory: str, query: Query) -> Findings:
+    """Return what the one database holds that was asked for; ``failure`` where the answer has another one, or none."""
+    try:
+        (database,) = found
+        if database.directory == directory:
+            return to_findings(database, query, account.name)
+    except ValueError:
+        pass
+    return _failed(directory, account, failure)
+
+
+def _is_interrupted(database: Database) -> bool:
+    """Tell whether a writer has left a database half written, so that it can be read in a copy alone."""
+    return any(item.detail.endswith(UNDO_FIRST) for item in database.troubles)
+
+
+def _failed(path: str, account: Account, obstacle: Obstacle) -> Findings:
+    location = Location(store=StoreKind.NSSDB, path=path, user=account.name)
+    return Findings(faults=(Fault(location=location, reason=obstacle.reason, detail=obstacle.detail),))
 
 
 def _no_answer(account: Account) -> Obstacle:

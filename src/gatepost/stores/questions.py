@@ -16,6 +16,7 @@ from gatepost.core.check import MAXIMUM_CANDIDATES
 from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
 from gatepost.core.reason import Reason
 from gatepost.stores.interface import Query, Unsigned
+from gatepost.stores.profiles import MAXIMUM_DATABASES
 from gatepost.stores.safe_open import MAXIMUM_PEM_FILE, Obstacle, shown
 
 if TYPE_CHECKING:
@@ -69,6 +70,19 @@ class ReadDatabase(Document, frozen=True, tag=True):
     scratch: str | None = None
 
 
+class FindInHome(Document, frozen=True, tag=True):
+    """Find the NSS databases of a person's programs below their home. Answer: a `Folders`."""
+
+    home: str
+
+
+class ReadHome(Document, frozen=True, tag=True):
+    """Read them all. Answer: a `Database` for each, and for each folder that could not be looked into."""
+
+    home: str
+    query: Query
+
+
 class ReadFiles(Document, frozen=True, tag=True):
     """Read PEM files. Answer: a `File` for each, in their order."""
 
@@ -92,7 +106,7 @@ class SignWithFiles(Document, frozen=True, tag=True):
     statement: bytes
 
 
-Question: TypeAlias = ReadDatabase | ReadFiles | SignInDatabase | SignWithFiles
+Question: TypeAlias = ReadDatabase | FindInHome | ReadHome | ReadFiles | SignInDatabase | SignWithFiles
 
 # --- Answers ----------------------------------------------------------------------------------------------------------
 
@@ -122,6 +136,12 @@ class Database(Document, frozen=True):
     others: bool = False
     too_many: bool = False
     troubles: Annotated[tuple[Trouble, ...], msgspec.Meta(max_length=2)] = ()
+
+
+class Folders(Document, frozen=True):
+    """The folders that have a database."""
+
+    folders: Annotated[tuple[Path, ...], msgspec.Meta(max_length=MAXIMUM_DATABASES)]
 
 
 class Piece(Document, frozen=True):
@@ -196,6 +216,12 @@ def clip(text: str) -> str:
 # --- What the child makes of what it found ----------------------------------------------------------------------------
 
 
+def from_obstacle(directory: str, obstacle: Obstacle) -> Database:
+    """Turn a folder that could not be looked into into an answer."""
+    trouble = Trouble(reason=obstacle.reason, detail=clip(obstacle.detail))
+    return Database(directory=directory, troubles=(trouble,))
+
+
 def from_findings(directory: str, findings: Findings) -> Database:
     """Turn what a reader found into an answer."""
     return Database(
@@ -226,6 +252,12 @@ def from_signature(signature: bytes | Unsigned) -> Outcome:
 
 
 # --- What we make of its answer ---------------------------------------------------------------------------------------
+
+
+def insist_below(home: str, folder: str) -> None:
+    """Raise ValueError for a folder that is not ``home`` nor below it, or whose name could do something to a terminal."""
+    if not f"{folder}/".startswith(f"{home}/") or ".." in folder.split("/") or not folder.isprintable():
+        raise ValueError("a folder elsewhere")
 
 
 def to_findings(database: Database, query: Query, user: str) -> Findings:
@@ -271,7 +303,7 @@ def to_signature(outcome: Outcome) -> bytes | Unsigned:
     answer = outcome.answer
     if isinstance(answer, Signed):
         return answer.signature
-    if answer.state not in {KeyState.MISSING, KeyState.MISMATCH, KeyState.UNUSABLE}:
+    if answer.state in {KeyState.NOT_ASKED, KeyState.PRESENT}:
         raise ValueError("a key that is there, and no signature")
     return Unsigned(_printable(answer.detail), answer.state)
 
