@@ -17,8 +17,10 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gatepost.stores.windows_api import CryptoApi, Library, load_library
+from gatepost.core.certificate import parse_public_key
+from gatepost.stores.windows_api import Library, load_library
 
 KEY_HANDLE = 0x6A7E_0001_0000_0042
 """The handle of the double's one key: larger than 32 bits, so that one cut short would be seen."""
@@ -27,6 +29,7 @@ CNG_KEY = 0xFFFFFFFF
 NTE_SILENT_CONTEXT = 0x80090022
 NTE_BAD_SIGNATURE = 0x80090006
 
+Loader = Callable[[str], Library]
 _pointer, _word, _text, _boolean = ctypes.c_void_p, wintypes.DWORD, wintypes.LPCWSTR, wintypes.BOOL
 
 
@@ -63,13 +66,13 @@ class LibraryDouble:
         return function
 
 
-def api_with(**played: dict[str, Played]) -> CryptoApi:
-    """Return the functions of Windows, some of them played; keywords are the libraries' names without ``.dll``."""
+def with_doubles(**played: dict[str, Played]) -> Loader:
+    """Return what loads the libraries, some functions of which are played; keywords are their names without ``.dll``."""
 
     def load(name: str) -> Library:
         return LibraryDouble(load_library(name), played.get(name.partition(".")[0], {}))
 
-    return CryptoApi(load)
+    return load
 
 
 def failing(code: int, *types: Any) -> Played:  # noqa: ANN401 - types of C.
@@ -82,6 +85,19 @@ def failing(code: int, *types: Any) -> Played:  # noqa: ANN401 - types of C.
     return Played(types, fail)
 
 
+class _PublicKey(ctypes.Structure):
+    """CERT_PUBLIC_KEY_INFO."""
+
+    _fields_ = (
+        ("identifier", ctypes.c_char_p),
+        ("parameter_count", wintypes.DWORD),
+        ("parameters", ctypes.c_void_p),
+        ("count", wintypes.DWORD),
+        ("address", ctypes.c_void_p),
+        ("unused_bits", wintypes.DWORD),
+    )
+
+
 class CngDouble:
     """One key of CNG: crypt32 gives it for every certificate, ncrypt signs with it. ``calls`` is what was asked of it."""
 
@@ -89,28 +105,45 @@ class CngDouble:
         self._key = key
         self._group = group or ("RSA" if isinstance(key, rsa.RSAPrivateKey) else "ECDSA")
         self.refusal = 0
+        self.keeps_public_key = False
+        self.signs_wrongly = False
         self.ours = True
+        encoded = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        half = parse_public_key(encoded).material
+        self._half = ctypes.create_string_buffer(half, len(half))
         self.calls: list[tuple[object, ...]] = []
 
-    def api(self) -> CryptoApi:
-        """Return the functions of Windows with this key behind them."""
+    def load(self, name: str) -> Library:
+        """Load a library with this key behind it."""
         out, size = POINTER(_pointer), POINTER(_word)
         acquire = Played((_boolean, _pointer, _word, _pointer, out, size, POINTER(_boolean)), self._acquire)
         sign_types = (_word, _pointer, _pointer, _pointer, _word, _pointer, _word, size, _word)
         property_types = (_word, _pointer, _text, _pointer, _word, size, _word)
-        return api_with(
-            crypt32={"CryptAcquireCertificatePrivateKey": acquire},
+        export = Played((_boolean, _pointer, _word, _word, _pointer, size), self._export)
+        loader = with_doubles(
+            crypt32={"CryptAcquireCertificatePrivateKey": acquire, "CryptExportPublicKeyInfo": export},
             ncrypt={
                 "NCryptSignHash": Played(sign_types, self._sign),
                 "NCryptGetProperty": Played(property_types, self._property),
                 "NCryptFreeObject": Played((_word, _pointer), self._free),
             },
         )
+        return loader(name)
 
     def _acquire(self, *arguments: Any) -> int:  # noqa: ANN401 - pointers of C.
         _context, flags, parameters, handle, key_spec, is_ours = arguments
         self.calls.append(("acquire", flags, parameters))
         handle[0], key_spec[0], is_ours[0] = KEY_HANDLE, CNG_KEY, int(self.ours)
+        return 1
+
+    def _export(self, *arguments: Any) -> int:  # noqa: ANN401 - pointers of C.
+        handle, _key_spec, encoding, value, size = arguments
+        self.calls.append(("export", handle, encoding))
+        if self.keeps_public_key or size[0] < ctypes.sizeof(_PublicKey):
+            leave_error(NTE_SILENT_CONTEXT)
+            return 0
+        found = _PublicKey(address=ctypes.addressof(self._half), count=len(self._half))
+        ctypes.memmove(value, ctypes.byref(found), ctypes.sizeof(found))
         return 1
 
     def _property(self, *arguments: Any) -> int:  # noqa: ANN401 - pointers of C.
@@ -129,7 +162,7 @@ class CngDouble:
         self.calls.append(("sign", handle, algorithm, length, flags))
         if self.refusal:
             return self.refusal
-        made = self._signature(ctypes.string_at(digest, length))
+        made = self._signature(bytes(length) if self.signs_wrongly else ctypes.string_at(digest, length))
         if len(made) > room:
             return NTE_BAD_SIGNATURE
         ctypes.memmove(signature, made, len(made))

@@ -11,13 +11,14 @@ from gatepost.core.certificate import Certificate, parse_certificate
 from gatepost.core.check import TrustStore
 from gatepost.stores.interface import Query
 from gatepost.stores.windows import WindowsStore
+from gatepost.stores.windows_api import load_library
 from tests.certificates import CertificateAuthority, KeyKind, private_key
 from tests.windows.staging import CURRENT_USER, LOCAL_MACHINE
 
 if TYPE_CHECKING:
     from gatepost.core.finding import Candidate, Findings
-    from gatepost.stores.windows_api import CryptoApi
     from tests.certificates import Issued
+    from tests.windows.doubles import Loader
 
 CA = CertificateAuthority.create(cn="Gatepost Test of Windows")
 OTHER_CA = CertificateAuthority.create(cn="Gatepost Test of Windows, another")
@@ -35,9 +36,9 @@ class Place(msgspec.Struct, frozen=True):
         """Whether its keys are the machine's."""
         return self.scope is TrustStore.SYSTEM
 
-    def open(self, api: CryptoApi | None = None) -> WindowsStore:
+    def open(self, load: Loader = load_library) -> WindowsStore:
         """Return the store."""
-        return WindowsStore(self.scope, api)
+        return WindowsStore(self.scope, load)
 
 
 MACHINE = Place(TrustStore.SYSTEM, LOCAL_MACHINE, r"Cert:\LocalMachine\My")

@@ -38,7 +38,7 @@ def test_a_key_of_cng_signs_in_the_form_of_its_kind(kind: KeyKind, digest: int, 
     double = CngDouble(key)
     issued = CA.issue(key=key)
     stage.add(USER.owner, issued, key=_container())
-    store = USER.open(double.api())
+    store = USER.open(double.load)
     candidate = only(store.read(query()))
     assert (KeyState.PRESENT, "") == (candidate.key, candidate.key_detail)
     double.calls.clear()
@@ -60,7 +60,7 @@ def test_a_key_is_not_released_when_windows_keeps_it(stage: Stage) -> None:
     double = CngDouble(ec_key())
     double.ours = False
     stage.add(USER.owner, CA.issue(key=ec_key()), key=_container())
-    assert KeyState.PRESENT is only(USER.open(double.api()).read(query())).key
+    assert KeyState.PRESENT is only(USER.open(double.load).read(query())).key
     assert [] == [call for call in double.calls if call[0] == "free"]
 
 
@@ -69,7 +69,7 @@ def test_a_key_that_wants_a_person_is_unusable_with_its_provider_and_code(stage:
     double = CngDouble(ec_key())
     double.refusal = NTE_SILENT_CONTEXT
     stage.add(USER.owner, CA.issue(key=ec_key()), key=_container())
-    candidate = only(USER.open(double.api()).read(query()))
+    candidate = only(USER.open(double.load).read(query()))
     detail = f"{KSP} does not sign unattended (NCryptSignHash: 0x80090022)"
     assert (KeyState.UNUSABLE, detail) == (candidate.key, candidate.key_detail)
     assert ("free", KEY_HANDLE) == double.calls[-1]
@@ -80,7 +80,7 @@ def test_a_key_of_another_certificate_is_a_mismatch(stage: Stage) -> None:
     other = ec_key(KeyKind.P256)
     issued = CA.issue(key=KeyKind.P256)
     stage.add(USER.owner, issued, key=_container())
-    store = USER.open(CngDouble(other).api())
+    store = USER.open(CngDouble(other).load)
     candidate = only(store.read(query()))
     assert KeyState.MISMATCH is candidate.key
     expected = Unsigned(f"the key that it names in {KSP} belongs to another certificate", KeyState.MISMATCH)
@@ -92,7 +92,7 @@ def test_a_key_of_another_kind_is_a_mismatch_and_signs_nothing(certificate: KeyK
     """Padding for RSA is not sent to a key on a curve, nor the other way round."""
     double = CngDouble(ec_key(), group)
     stage.add(USER.owner, CA.issue(key=certificate), key=_container())
-    assert KeyState.MISMATCH is only(USER.open(double.api()).read(query())).key
+    assert KeyState.MISMATCH is only(USER.open(double.load).read(query())).key
     assert [] == [call for call in double.calls if call[0] == "sign"]
 
 
@@ -100,11 +100,29 @@ def test_a_key_on_a_curve_signs_when_windows_calls_it_one_for_agreement(stage: S
     """An imported key of a curve may stand in the group ECDH; whether it signs, only trying shows."""
     double = CngDouble(ec_key(), "ECDH")
     stage.add(USER.owner, CA.issue(key=ec_key()), key=_container())
-    assert KeyState.PRESENT is only(USER.open(double.api()).read(query())).key
+    assert KeyState.PRESENT is only(USER.open(double.load).read(query())).key
 
 
 def test_a_key_signs_when_its_provider_does_not_name_its_algorithm(stage: Stage) -> None:
     """A name that is longer than any algorithm's is none; then the signature alone decides."""
     double = CngDouble(ec_key(), "x" * 1000)
     stage.add(USER.owner, CA.issue(key=ec_key()), key=_container())
-    assert KeyState.PRESENT is only(USER.open(double.api()).read(query())).key
+    assert KeyState.PRESENT is only(USER.open(double.load).read(query())).key
+
+
+def test_a_key_is_locked_when_it_neither_signs_nor_shows_whose_it_is(stage: Stage) -> None:
+    """Without its public half, nobody can tell whether it is this certificate's."""
+    double = CngDouble(ec_key())
+    double.refusal = NTE_SILENT_CONTEXT
+    double.keeps_public_key = True
+    stage.add(USER.owner, CA.issue(key=ec_key()), key=_container())
+    assert KeyState.LOCKED is only(USER.open(double.load).read(query())).key
+
+
+def test_a_key_is_unusable_when_it_signs_wrongly(stage: Stage) -> None:
+    """It is this certificate's by its public half, and its signature verifies nothing."""
+    double = CngDouble(ec_key())
+    double.signs_wrongly = True
+    stage.add(USER.owner, CA.issue(key=ec_key()), key=_container())
+    candidate = only(USER.open(double.load).read(query()))
+    assert (KeyState.UNUSABLE, f"its key in {KSP} signs wrongly") == (candidate.key, candidate.key_detail)

@@ -13,15 +13,14 @@ from cryptography.hazmat.primitives import hashes
 from gatepost.core.certificate import Malformed
 from gatepost.core.finding import Fault, Findings, KeyState, Location, StoreKind
 from gatepost.core.reason import Reason
-from gatepost.stores.windows_api import load_library
+from gatepost.stores.windows_api import StoreApi, load_library
 from tests import der
 from tests.certificates import UNKNOWN_EXTENSION, extension
-from tests.windows.doubles import Played, api_with, failing, leave_error
+from tests.windows.doubles import Loader, Played, failing, leave_error, with_doubles
 from tests.windows.staging import Container, certificates, snapshot
 from tests.windows.subjects import CA, MACHINE, OTHER_CA, USER, Place, ec_key, only, query, rsa_key
 
 if TYPE_CHECKING:
-    from gatepost.stores.windows_api import CryptoApi
     from tests.certificates import Issued
     from tests.windows.staging import Stage
 
@@ -150,7 +149,7 @@ def test_too_many_candidates_are_said_to_be_too_many(stage: Stage) -> None:
 )
 def test_a_store_that_does_not_open_is_a_fault_with_its_code(code: int, reason: Reason) -> None:
     """A double of crypt32 refuses to open; its code stands in the detail, as it can be searched for."""
-    api = api_with(crypt32={"CertOpenStore": failing(code, *OPEN_TYPES)})
+    api = with_doubles(crypt32={"CertOpenStore": failing(code, *OPEN_TYPES)})
     detail = rf"Cert:\LocalMachine\My could not be read (CertOpenStore: 0x{code:08X})"
     fault = Fault(location=Location(store=StoreKind.WINDOWS, path=MACHINE.path), reason=reason, detail=detail)
     assert Findings(faults=(fault,)) == MACHINE.open(api).read(query())
@@ -158,7 +157,7 @@ def test_a_store_that_does_not_open_is_a_fault_with_its_code(code: int, reason: 
 
 def test_a_store_that_windows_does_not_have_is_missing() -> None:
     """What Windows itself says of a store that is not there is what the fault rests on."""
-    with api_with().open_store(USER.owner, "GatepostNoSuchStore") as store:
+    with StoreApi().open_store(USER.owner, "GatepostNoSuchStore") as store:
         assert "CertOpenStore: 0x00000002" == str(store)
 
 
@@ -191,7 +190,7 @@ def test_an_enumeration_that_breaks_is_a_fault_beside_what_was_found(stage: Stag
     free = load_library("crypt32.dll")["CertFreeCertificateContext"]
     free.argtypes = (ctypes.c_void_p,)
     types = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-    api = api_with(crypt32={"CertEnumCertificatesInStore": Played(types, enumerate_two)})
+    api = with_doubles(crypt32={"CertEnumCertificatesInStore": Played(types, enumerate_two)})
     findings = USER.open(api).read(query(asks_key=False))
     detail = rf"{USER.path} could not be read (CertEnumCertificatesInStore: 0x0000001F)"
     assert [(Reason.STORE_UNREADABLE, detail)] == [(fault.reason, fault.detail) for fault in findings.faults]
@@ -231,7 +230,7 @@ def _numbered(count: int) -> list[Issued]:
     return [CA.issue(cn=f"laptop-{number}", key=key) for number in range(count)]
 
 
-def _api_that_opens(only_name: str) -> CryptoApi:
+def _api_that_opens(only_name: str) -> Loader:
     real = load_library("crypt32.dll")["CertOpenStore"]
     real.restype, real.argtypes = OPEN_TYPES[0], OPEN_TYPES[1:]
 
@@ -242,4 +241,4 @@ def _api_that_opens(only_name: str) -> CryptoApi:
         store: int = real(*arguments)
         return store
 
-    return api_with(crypt32={"CertOpenStore": Played(OPEN_TYPES, open_store)})
+    return with_doubles(crypt32={"CertOpenStore": Played(OPEN_TYPES, open_store)})

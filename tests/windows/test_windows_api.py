@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gatepost.core.finding import KeyState
-from gatepost.stores.windows_api import CryptoApi, Refused, declare, load_library
+from gatepost.stores.windows_api import Library, Refused, StoreApi, declare, load_library
+from gatepost.stores.windows_key_api import KeyApi
 from tests.windows.staging import ENHANCED, RSA_FULL, Container
 from tests.windows.subjects import CA, MACHINE, USER, Place, query, rsa_key
 
@@ -26,38 +27,68 @@ if TYPE_CHECKING:
 ROUNDS = 100
 
 
+# What is handed out by which functions, and taken back by which.
+HANDED_OUT = {
+    "stores": (["CertOpenStore"], ["CertCloseStore"]),
+    "certificates": (
+        ["CertEnumCertificatesInStore", "CertFindCertificateInStore"],
+        ["returned", "CertFreeCertificateContext"],
+    ),
+    "keys": (["CryptAcquireCertificatePrivateKey", "CryptAcquireContextW"], ["CryptReleaseContext"]),
+    "digests": (["CryptCreateHash"], ["CryptDestroyHash"]),
+}
+NOTHING = dict.fromkeys(HANDED_OUT, 0)
+
+
+class Counted:
+    """A function of C that counts, by its name, how often it gave something."""
+
+    def __init__(self, function: Any, name: str, done: Counter[str]) -> None:  # noqa: ANN401 - a function of C.
+        self.__dict__.update(_function=function, _name=name, _done=done)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Take the C types."""
+        setattr(self.__dict__["_function"], name, value)
+
+    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 - whatever C takes and gives.
+        """Call it."""
+        result = self.__dict__["_function"](*arguments)
+        done, name = self.__dict__["_done"], self.__dict__["_name"]
+        done[name] += bool(result)
+        # An enumeration takes back the certificate before the one that it gives.
+        done["returned"] += name == "CertEnumCertificatesInStore" and bool(arguments[1])
+        return result
+
+
+class CountedLibrary:
+    """A library whose functions count."""
+
+    def __init__(self, name: str, done: Counter[str]) -> None:
+        self._real = load_library(name)
+        self._done = done
+
+    def __getitem__(self, name: str) -> Counted:
+        """Return a function that counts."""
+        return Counted(self._real[name], name, self._done)
+
+
 class Ledger:
-    """Counts what the functions of an API hand out (they return something) and take back, by name."""
+    """Counts what functions of Windows hand out (they return something) and take back."""
 
     def __init__(self) -> None:
         self.done: Counter[str] = Counter()
-        self.api = CryptoApi()
-        for name, function in vars(self.api).items():
-            setattr(self.api, name, self._counted(name.removeprefix("_"), function))
 
-    def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:  # noqa: ANN401 - whatever C takes and gives
-            result = function(*arguments)
-            self.done[name] += bool(result)
-            # An enumeration takes back the certificate before the one that it gives.
-            self.done["returned"] += name == "enumerate" and bool(arguments[1])
-            return result
-
-        return call
+    def load(self, name: str) -> Library:
+        """Load a library whose functions count."""
+        return CountedLibrary(name, self.done)
 
     @property
     def held(self) -> dict[str, int]:
         """What was handed out and not taken back."""
-        done = self.done
         return {
-            "stores": done["open_store"] - done["close_store"],
-            "certificates": done["enumerate"] + done["find"] - done["returned"] - done["free"],
-            "keys": done["acquire"] + done["acquire_context"] - done["release_context"],
-            "digests": done["create_hash"] - done["destroy_hash"],
+            kind: sum(self.done[name] for name in given) - sum(self.done[name] for name in taken)
+            for kind, (given, taken) in HANDED_OUT.items()
         }
-
-
-NOTHING = {"stores": 0, "certificates": 0, "keys": 0, "digests": 0}
 
 
 @pytest.mark.parametrize("place", [pytest.param(MACHINE, id="machine"), pytest.param(USER, id="user")])
@@ -65,26 +96,29 @@ def test_everything_is_released_when_a_store_was_read_and_has_signed(place: Plac
     """As many are closed as were opened, and Windows itself finds no certificate that is still held."""
     _stage_every_state(place, stage)
     ledger = Ledger()
-    store = place.open(ledger.api)
+    store = place.open(ledger.load)
     findings = store.read(query())
     states = {KeyState.PRESENT, KeyState.MISSING, KeyState.MISMATCH}
     assert states == {candidate.key for candidate in findings.candidates}
     for candidate in findings.candidates:
         store.sign(candidate, b"a statement")
     assert NOTHING == ledger.held
-    assert {"enumerate", "find", "acquire_context", "create_hash"} <= (+ledger.done).keys()
+    assert {"CertEnumCertificatesInStore", "CertFindCertificateInStore", "CryptAcquireContextW", "CryptCreateHash"} <= (
+        +ledger.done
+    ).keys()
 
 
 def test_what_is_not_released_is_seen(stage: Stage) -> None:
     """The measure itself: a certificate in hand, and its key in use."""
     stage.add(USER.owner, CA.issue(key=rsa_key()), key=_stage_key(stage))
     ledger = Ledger()
-    with ledger.api.open_store(USER.owner, "MY") as store:
+    stores, keys = StoreApi(ledger.load), KeyApi(ledger.load)
+    with stores.open_store(USER.owner, "MY") as store:
         assert isinstance(store, int)
-        with closing(ledger.api.certificates(store)) as contexts:
+        with closing(stores.certificates(store)) as contexts:
             context = next(contexts)
             assert not isinstance(context, Refused)
-            with ledger.api.acquire_key(context):
+            with keys.acquire_key(context):
                 assert {**NOTHING, "stores": 1, "certificates": 1, "keys": 1} == ledger.held
     assert NOTHING == ledger.held
 
@@ -94,9 +128,9 @@ def test_everything_is_released_when_reading_stops_early(limit: int, stage: Stag
     """At the limit, with a certificate in hand."""
     _stage_every_state(USER, stage)
     ledger = Ledger()
-    assert USER.open(ledger.api).read(query(limit=limit)).too_many
+    assert USER.open(ledger.load).read(query(limit=limit)).too_many
     assert NOTHING == ledger.held
-    assert ledger.done["enumerate"]
+    assert ledger.done["CertEnumCertificatesInStore"]
 
 
 def test_no_handle_is_left_after_many_rounds(stage: Stage) -> None:
@@ -106,9 +140,9 @@ def test_no_handle_is_left_after_many_rounds(stage: Stage) -> None:
     """
     _stage_every_state(USER, stage)
     ledger = Ledger()
-    store = USER.open(ledger.api)
+    store = USER.open(ledger.load)
     store.read(query())
-    opened = ledger.done["acquire"] + ledger.done["acquire_context"]
+    opened = ledger.done["CryptAcquireCertificatePrivateKey"] + ledger.done["CryptAcquireContextW"]
     own = _handles_left(lambda: stage.open_and_release(Container(name="gatepost-mine")))
     assert _handles_left(lambda: store.read(query())) <= opened * own
 

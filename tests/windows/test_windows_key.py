@@ -22,7 +22,7 @@ from gatepost.core.possession import build_statement
 from gatepost.core.signature import verify_signature
 from gatepost.stores.interface import Unsigned
 from tests.certificates import NOW, KeyKind
-from tests.windows.doubles import api_with, failing
+from tests.windows.doubles import failing, with_doubles
 from tests.windows.staging import (
     AES,
     AT_SIGNATURE,
@@ -165,15 +165,20 @@ def test_a_key_of_another_certificate_is_a_mismatch(place: Place, kind: KeyKind,
     assert Unsigned(detail, KeyState.MISMATCH) == store.sign(candidate, STATEMENT)
 
 
-@pytest.mark.parametrize(("kind", "name"), [(KeyKind.RSA1024, "RSA 1024"), (KeyKind.ED25519, "Ed25519")])
-def test_a_key_is_not_tried_when_no_check_accepts_its_kind_here(kind: KeyKind, name: str, stage: Stage) -> None:
-    """Short keys, and Ed25519, which Windows has no keys of."""
-    stage.add(USER.owner, CA.issue(key=kind), key=stage.make_key(_container(USER), rsa_key()))
+def test_a_key_is_unusable_when_no_check_accepts_its_kind(stage: Stage) -> None:
+    """It is there, and its own; it is not tried."""
+    key = rsa_key(kind=KeyKind.RSA1024)
+    stage.add(USER.owner, CA.issue(key=key), key=stage.make_key(_container(USER), key))
     candidate = only(USER.open().read(query()))
-    assert (KeyState.UNUSABLE, f"keys of this kind ({name}) do not sign here") == (
-        candidate.key,
-        candidate.key_detail,
-    )
+    expected = (KeyState.UNUSABLE, "keys of this kind (RSA 1024) do not sign here")
+    assert expected == (candidate.key, candidate.key_detail)
+
+
+@pytest.mark.parametrize("kind", [KeyKind.RSA1024, KeyKind.ED25519])
+def test_a_key_is_a_mismatch_when_no_check_accepts_the_certificates_kind(kind: KeyKind, stage: Stage) -> None:
+    """Whose key it is shows without a signature."""
+    stage.add(USER.owner, CA.issue(key=kind), key=stage.make_key(_container(USER), rsa_key()))
+    assert KeyState.MISMATCH is only(USER.open().read(query())).key
 
 
 def test_nothing_signs_when_the_certificate_has_left_the_store(stage: Stage) -> None:
@@ -241,10 +246,20 @@ def test_a_key_is_unusable_when_its_provider_fails(
     """A double of advapi32 refuses: a person is wanted, a card's dialogue was cancelled, access is denied."""
     key = rsa_key()
     stage.add(USER.owner, CA.issue(key=key), key=stage.make_key(_container(USER), key))
-    api = api_with(advapi32={function: failing(code, *types)})
+    api = with_doubles(advapi32={function: failing(code, *types)})
     candidate = only(USER.open(api).read(query()))
     detail = f"{AES} does not sign unattended ({function}: 0x{code:08X})"
     assert (KeyState.UNUSABLE, detail) == (candidate.key, candidate.key_detail)
+
+
+def test_a_key_is_locked_when_it_does_not_open(stage: Stage) -> None:
+    """A double of crypt32 says that a person would have to be asked: whose key it is nobody can tell."""
+    stage.add(USER.owner, CA.issue(key=rsa_key()), key=stage.make_key(_container(USER), rsa_key()))
+    types = (wintypes.BOOL, *[ctypes.c_void_p] * 6)
+    load = with_doubles(crypt32={"CryptAcquireCertificatePrivateKey": failing(0x80090022, *types)})
+    candidate = only(USER.open(load).read(query()))
+    detail = f"{AES} does not open its key unattended (CryptAcquireCertificatePrivateKey: 0x80090022)"
+    assert (KeyState.LOCKED, detail) == (candidate.key, candidate.key_detail)
 
 
 def test_a_key_is_unusable_when_the_successor_does_not_open_it(stage: Stage) -> None:
@@ -260,7 +275,7 @@ def test_a_key_is_unusable_when_the_successor_does_not_open_it(stage: Stage) -> 
         wintypes.DWORD,
         wintypes.DWORD,
     )
-    api = api_with(advapi32={"CryptAcquireContextW": failing(0x80090022, *types)})
+    api = with_doubles(advapi32={"CryptAcquireContextW": failing(0x80090022, *types)})
     candidate = only(USER.open(api).read(query()))
     detail = f"{ENHANCED} does not sign unattended (CryptAcquireContextW: 0x80090022)"
     assert (KeyState.UNUSABLE, detail) == (candidate.key, candidate.key_detail)
@@ -271,7 +286,7 @@ def test_a_key_is_unusable_when_the_store_does_not_open_to_sign(stage: Stage) ->
     stage.add(USER.owner, CA.issue(key=ec_key()))
     candidate = only(USER.open().read(query()))
     types = (ctypes.c_void_p, ctypes.c_void_p, wintypes.DWORD, ctypes.c_void_p, wintypes.DWORD, wintypes.LPCWSTR)
-    api = api_with(crypt32={"CertOpenStore": failing(5, *types)})
+    api = with_doubles(crypt32={"CertOpenStore": failing(5, *types)})
     expected = Unsigned(f"{USER.path} could not be opened (CertOpenStore: 0x00000005)")
     assert expected == USER.open(api).sign(candidate, STATEMENT)
 

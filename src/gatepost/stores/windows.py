@@ -18,14 +18,15 @@ from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location
 from gatepost.core.name import parse_name
 from gatepost.core.reason import Reason
 from gatepost.stores.interface import Unsigned
-from gatepost.stores.windows_api import CURRENT_USER, LOCAL_MACHINE, CryptoApi, Refused, bytes_at
-from gatepost.stores.windows_key import sign_with_key, try_key
+from gatepost.stores.windows_api import CURRENT_USER, LOCAL_MACHINE, Refused, StoreApi, bytes_at, load_library
+from gatepost.stores.windows_key import Named, sign_with_key, try_key
+from gatepost.stores.windows_key_api import KeyApi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from gatepost.stores.interface import Query
-    from gatepost.stores.windows_api import ContextPointer
+    from gatepost.stores.windows_api import ContextPointer, Library
 
 MACHINE_PATH: Final = r"Cert:\LocalMachine\My"
 USER_PATH: Final = r"Cert:\CurrentUser\My"
@@ -55,9 +56,10 @@ class WindowsStore:
     watched: tuple[str, ...] = ()
     """The stores lie in the registry, and users' in files whose layout is nobody's promise."""
 
-    def __init__(self, scope: TrustStore, api: CryptoApi | None = None) -> None:
+    def __init__(self, scope: TrustStore, load: Callable[[str], Library] = load_library) -> None:
         """Take whose store it is. Raises OSError on another system than Windows."""
-        self._api = api or CryptoApi()
+        self._api = StoreApi(load)
+        self._keys = KeyApi(load)
         self._owner = LOCAL_MACHINE if scope is TrustStore.SYSTEM else CURRENT_USER
         self._path = MACHINE_PATH if scope is TrustStore.SYSTEM else USER_PATH
 
@@ -68,7 +70,9 @@ class WindowsStore:
             untrusted = stack.enter_context(self._api.open_store(self._owner, _UNTRUSTED))
             if isinstance(store, Refused):
                 return Findings(faults=(self._fault(store),))
-            search = _Search(self._api, self._path, query, None if isinstance(untrusted, Refused) else untrusted)
+            search = _Search(
+                self._api, self._keys, self._path, query, None if isinstance(untrusted, Refused) else untrusted
+            )
             contexts = stack.enter_context(closing(self._api.certificates(store)))
             faults = (*self._search(search, contexts), *self._unless_missing(untrusted))
             return search.end(faults)
@@ -101,18 +105,15 @@ class WindowsStore:
                 for context in islice(contexts, _MAXIMUM_CERTIFICATES):
                     if isinstance(context, Refused) or _encoded(context) != certificate.der:
                         continue
-                    outcome = sign_with_key(self._api, context, certificate.public_key, statement)
+                    named = Named(context, self._api.key_provider(context))
+                    outcome = sign_with_key(self._keys, named, certificate.public_key, statement)
                     if isinstance(outcome, bytes):
                         break
             return outcome
 
     def command(self, candidate: Candidate) -> tuple[str, ...]:
         """Return the PowerShell by which a person sees this candidate."""
-        thumbprint = hashlib.sha1(candidate.certificate.der, usedforsecurity=False).hexdigest().upper()
-        script = (
-            rf"Get-Item {self._path}\{thumbprint} | Format-List Subject, Issuer, NotAfter, FriendlyName, HasPrivateKey"
-        )
-        return ("powershell", "-NoProfile", "-Command", script)
+        return ("powershell", "-NoProfile", "-Command", inspection(self._path, candidate))
 
     def _fault(self, refused: Refused, what: str = "") -> Fault:
         reason = _REASONS.get(refused.code, Reason.STORE_UNREADABLE)
@@ -130,8 +131,9 @@ class WindowsStore:
 class _Search:
     """One reading of a store: what was found up to now."""
 
-    def __init__(self, api: CryptoApi, path: str, query: Query, untrusted: int | None) -> None:
+    def __init__(self, api: StoreApi, keys: KeyApi, path: str, query: Query, untrusted: int | None) -> None:
         self._api = api
+        self._keys = keys
         self._path = path
         self._query = query
         self._untrusted = untrusted
@@ -171,7 +173,7 @@ class _Search:
     def _candidate(self, context: ContextPointer, certificate: Certificate | Malformed) -> Candidate:
         state, detail = KeyState.NOT_ASKED, ""
         if self._query.asks_key and isinstance(certificate, Certificate):
-            state, detail = try_key(self._api, context, certificate)
+            state, detail = try_key(self._keys, Named(context, self._api.key_provider(context)), certificate)
         return Candidate(
             certificate=certificate,
             location=Location(store=StoreKind.WINDOWS, path=self._path, label=self._api.friendly_name(context)),
@@ -179,6 +181,12 @@ class _Search:
             key_detail=detail,
             distrusted=self._untrusted is not None and self._api.contains(self._untrusted, context),
         )
+
+
+def inspection(path: str, candidate: Candidate) -> str:
+    """Return the PowerShell that shows a candidate in a store, by the SHA-1 that Windows names certificates by."""
+    thumbprint = hashlib.sha1(candidate.certificate.der, usedforsecurity=False).hexdigest().upper()
+    return rf"Get-Item {path}\{thumbprint} | Format-List Subject, Issuer, NotAfter, FriendlyName, HasPrivateKey"
 
 
 def _canonical(name: bytes) -> bytes | None:

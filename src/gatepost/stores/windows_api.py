@@ -1,8 +1,8 @@
-"""The functions of Windows that the readers of its certificate stores call: their constants, structures and C prototypes, once.
+"""The functions of Windows by which its certificate stores are read: constants, structures and C prototypes, once.
 
 Nothing is decided here: a function of Windows is called as its documentation says, what it hands out is a context that
 releases it, and what it refuses is a `Refused` with its code. The module can be imported on every system; on another one
-than Windows there is nothing to load. Sources: wincrypt.h, ncrypt.h, winerror.h.
+than Windows there is nothing to load. Sources: wincrypt.h, winerror.h.
 """
 
 from __future__ import annotations
@@ -20,146 +20,27 @@ if TYPE_CHECKING:
 
 _Function: TypeAlias = "Callable[..., Any]"
 
-PROVIDER_SYSTEM: Final = 10
-"""CERT_STORE_PROV_SYSTEM_W: a store of the system, by its name."""
 CURRENT_USER: Final = 1 << 16
 LOCAL_MACHINE: Final = 2 << 16
 """CERT_SYSTEM_STORE_…: whose store it is."""
-EXISTING_AND_READ_ONLY: Final = 0x4000 | 0x8000
-"""CERT_STORE_OPEN_EXISTING_FLAG, CERT_STORE_READONLY_FLAG: nothing is made, nothing can be changed."""
-FIND_SAME: Final = 13 << 16
-"""CERT_FIND_EXISTING."""
-X509_ASN: Final = 1
-KEY_PROVIDER: Final = 2
-"""CERT_KEY_PROV_INFO_PROP_ID."""
-FRIENDLY_NAME: Final = 11
-"""CERT_FRIENDLY_NAME_PROP_ID."""
-ACQUIRE_SILENTLY: Final = 0x40 | 0x10000
-"""CRYPT_ACQUIRE_SILENT_FLAG, CRYPT_ACQUIRE_ALLOW_NCRYPT_KEY_FLAG: no window is shown, and keys of both kinds are given."""
-NCRYPT_KEY: Final = 0xFFFFFFFF
-"""CERT_NCRYPT_KEY_SPEC: the handle is one of CNG, not of a CSP."""
-PROVIDER_RSA_AES: Final = 24
-"""PROV_RSA_AES, the type of the providers that know SHA-256."""
-MACHINE_KEYS: Final = 0x20
-"""CRYPT_MACHINE_KEYSET: the key is the machine's, not a user's."""
-SILENT: Final = 0x40
-"""CRYPT_SILENT, and NCRYPT_SILENT_FLAG: fail where somebody would have to be asked."""
-CALG_SHA_256: Final = 0x800C
-PAD_PKCS1: Final = 2
-"""BCRYPT_PAD_PKCS1."""
 
+_PROVIDER_SYSTEM: Final = 10
+"""CERT_STORE_PROV_SYSTEM_W: a store of the system, by its name."""
+_EXISTING_AND_READ_ONLY: Final = 0x4000 | 0x8000
+"""CERT_STORE_OPEN_EXISTING_FLAG, CERT_STORE_READONLY_FLAG: nothing is made, nothing can be changed."""
+_FIND_SAME: Final = 13 << 16
+"""CERT_FIND_EXISTING."""
+_X509_ASN: Final = 1
+_KEY_PROVIDER: Final = 2
+"""CERT_KEY_PROV_INFO_PROP_ID."""
+_FRIENDLY_NAME: Final = 11
+"""CERT_FRIENDLY_NAME_PROP_ID."""
 _ENDS: Final = frozenset({0, 18, 0x80092004})
 """How an enumeration ends: without a code, ERROR_NO_MORE_FILES, CRYPT_E_NOT_FOUND."""
 _SEARCH_SYSTEM32: Final = 0x800
 """LOAD_LIBRARY_SEARCH_SYSTEM32: nobody's folder but the system's is looked into."""
 _MAXIMUM_PROPERTY: Final = 64 * 1024
 """Bytes of a property: a friendly name and the name of a key have a few hundred."""
-_MAXIMUM_SIGNATURE: Final = 1024
-"""Bytes of a signature by RSA 8192, the largest key that a check accepts."""
-_MAXIMUM_ALGORITHM: Final = 128
-"""Bytes of an algorithm's name."""
-
-
-class Blob(ctypes.Structure):
-    """CRYPTOAPI_BLOB: so many bytes there."""
-
-    _fields_ = (("count", wintypes.DWORD), ("address", wintypes.LPVOID))
-
-    count: int
-    address: int | None
-
-
-class _Algorithm(ctypes.Structure):
-    """CRYPT_ALGORITHM_IDENTIFIER."""
-
-    _fields_ = (("identifier", wintypes.LPVOID), ("parameters", Blob))
-
-
-class _Information(ctypes.Structure):
-    """The beginning of CERT_INFO, up to the issuer's name."""
-
-    _fields_ = (
-        ("version", wintypes.DWORD),
-        ("serial_number", Blob),
-        ("signature_algorithm", _Algorithm),
-        ("issuer", Blob),
-    )
-
-    issuer: Blob
-
-
-class Context(ctypes.Structure):
-    """CERT_CONTEXT: a certificate in a store. It and all that it points to live until it is released."""
-
-    _fields_ = (
-        ("encoding", wintypes.DWORD),
-        ("encoded", wintypes.LPVOID),
-        ("length", wintypes.DWORD),
-        ("information", POINTER(_Information)),
-        ("store", wintypes.HANDLE),
-    )
-
-    encoded: int
-    length: int
-    information: ctypes._Pointer[_Information]
-
-
-ContextPointer: TypeAlias = "ctypes._Pointer[Context]"  # noqa: SLF001 - so the checker calls what POINTER makes.
-"""A context as `CryptoApi.certificates` gives it."""
-
-
-class _KeyProvider(ctypes.Structure):
-    """CRYPT_KEY_PROV_INFO; its texts lie behind it in the same property."""
-
-    _fields_ = (
-        ("container", wintypes.LPVOID),
-        ("provider", wintypes.LPVOID),
-        ("provider_type", wintypes.DWORD),
-        ("flags", wintypes.DWORD),
-        ("parameter_count", wintypes.DWORD),
-        ("parameters", wintypes.LPVOID),
-        ("key_spec", wintypes.DWORD),
-    )
-
-    container: int | None
-    provider: int | None
-    provider_type: int
-    flags: int
-    key_spec: int
-
-
-class _Padding(ctypes.Structure):
-    """BCRYPT_PKCS1_PADDING_INFO."""
-
-    _fields_ = (("digest", wintypes.LPCWSTR),)
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """What Windows would not do: the function's name and its code (GetLastError, or its own answer), unsigned."""
-
-    function: str
-    code: int
-
-    def __str__(self) -> str:
-        """Show both, as Microsoft's documentation can be searched for them."""
-        return f"{self.function}: 0x{self.code:08X}"
-
-
-class KeyProvider(msgspec.Struct, frozen=True):
-    """Where a certificate says that its key is: the provider and its type (0: one of CNG), in it the container and which key."""
-
-    provider: str
-    provider_type: int
-    container: str
-    flags: int
-    key_spec: int
-
-
-class Key(msgspec.Struct, frozen=True):
-    """A private key in use: the handle of its provider, and which of the provider's keys it is (`NCRYPT_KEY`: CNG's)."""
-
-    handle: int
-    key_spec: int
 
 
 class Library(Protocol):
@@ -207,51 +88,117 @@ def declare(library: Library, name: str, result: Any, *arguments: Any) -> _Funct
     return declared
 
 
-class CryptoApi:
-    """The functions, loaded. Whatever one of the contexts below hands out is released when its block is left."""
+class Refused(msgspec.Struct, frozen=True):
+    """What Windows would not do: the function's name and its code (GetLastError, or its own answer), unsigned."""
+
+    function: str
+    code: int
+
+    def __str__(self) -> str:
+        """Show both, as Microsoft's documentation can be searched for them."""
+        return f"{self.function}: 0x{self.code:08X}"
+
+
+class Blob(ctypes.Structure):
+    """CRYPTOAPI_BLOB: so many bytes there."""
+
+    _fields_ = (("count", wintypes.DWORD), ("address", wintypes.LPVOID))
+
+    count: int
+    address: int | None
+
+
+class Algorithm(ctypes.Structure):
+    """CRYPT_ALGORITHM_IDENTIFIER."""
+
+    _fields_ = (("identifier", wintypes.LPVOID), ("parameters", Blob))
+
+
+class _Information(ctypes.Structure):
+    """The beginning of CERT_INFO, up to the issuer's name."""
+
+    _fields_ = (
+        ("version", wintypes.DWORD),
+        ("serial_number", Blob),
+        ("signature_algorithm", Algorithm),
+        ("issuer", Blob),
+    )
+
+    issuer: Blob
+
+
+class Context(ctypes.Structure):
+    """CERT_CONTEXT: a certificate in a store. It and all that it points to live until it is released."""
+
+    _fields_ = (
+        ("encoding", wintypes.DWORD),
+        ("encoded", wintypes.LPVOID),
+        ("length", wintypes.DWORD),
+        ("information", POINTER(_Information)),
+        ("store", wintypes.HANDLE),
+    )
+
+    encoded: int
+    length: int
+    information: ctypes._Pointer[_Information]
+
+
+ContextPointer: TypeAlias = "ctypes._Pointer[Context]"  # noqa: SLF001 - so the checker calls what POINTER makes.
+"""A context as `CryptoApi.certificates` gives it."""
+
+
+class _KeyProvider(ctypes.Structure):
+    """CRYPT_KEY_PROV_INFO; its texts lie behind it in the same property."""
+
+    _fields_ = (
+        ("container", wintypes.LPVOID),
+        ("provider", wintypes.LPVOID),
+        ("provider_type", wintypes.DWORD),
+        ("flags", wintypes.DWORD),
+        ("parameter_count", wintypes.DWORD),
+        ("parameters", wintypes.LPVOID),
+        ("key_spec", wintypes.DWORD),
+    )
+
+    container: int | None
+    provider: int | None
+    provider_type: int
+    flags: int
+    key_spec: int
+
+
+class KeyProvider(msgspec.Struct, frozen=True):
+    """Where a certificate says that its key is: the provider and its type (0: one of CNG), in it the container and which key."""
+
+    provider: str
+    provider_type: int
+    container: str
+    flags: int
+    key_spec: int
+
+
+class StoreApi:
+    """The functions for stores, loaded. Whatever one of them hands out is released when its block is left."""
 
     def __init__(self, load: Callable[[str], Library] = load_library) -> None:
-        """Load the libraries; raises OSError on another system than Windows."""
+        """Load the library; raises OSError on another system than Windows."""
         crypt32 = load("crypt32.dll")
-        boolean, word, handle, pointer, text = (
-            wintypes.BOOL,
-            wintypes.DWORD,
-            wintypes.HANDLE,
-            wintypes.LPVOID,
-            wintypes.LPCWSTR,
-        )
+        boolean, word, handle, pointer = wintypes.BOOL, wintypes.DWORD, wintypes.HANDLE, wintypes.LPVOID
         context = POINTER(Context)
-        self._open_store = declare(crypt32, "CertOpenStore", handle, pointer, word, pointer, word, text)
+        opening = pointer, word, pointer, word, wintypes.LPCWSTR
+        self._open_store = declare(crypt32, "CertOpenStore", handle, *opening)
         self._close_store = declare(crypt32, "CertCloseStore", boolean, handle, word)
         self._enumerate = declare(crypt32, "CertEnumCertificatesInStore", context, handle, context)
-        self._find = declare(crypt32, "CertFindCertificateInStore", context, handle, word, word, word, pointer, context)
+        finding = handle, word, word, word, pointer, context
+        self._find = declare(crypt32, "CertFindCertificateInStore", context, *finding)
         self._free = declare(crypt32, "CertFreeCertificateContext", boolean, context)
-        property_arguments = context, word, pointer, POINTER(word)
-        self._property = declare(crypt32, "CertGetCertificateContextProperty", boolean, *property_arguments)
-        acquire_arguments = context, word, pointer, POINTER(pointer), POINTER(word), POINTER(boolean)
-        self._acquire = declare(crypt32, "CryptAcquireCertificatePrivateKey", boolean, *acquire_arguments)
-        self._declare_keys(load("advapi32.dll"), load("ncrypt.dll"))
-
-    def _declare_keys(self, advapi32: Library, ncrypt: Library) -> None:
-        boolean, word, pointer, text = wintypes.BOOL, wintypes.DWORD, wintypes.LPVOID, wintypes.LPCWSTR
-        out, size = POINTER(pointer), POINTER(word)
-        self._acquire_context = declare(advapi32, "CryptAcquireContextW", boolean, out, text, text, word, word)
-        self._release_context = declare(advapi32, "CryptReleaseContext", boolean, pointer, word)
-        self._create_hash = declare(advapi32, "CryptCreateHash", boolean, pointer, word, pointer, word, out)
-        self._hash_data = declare(advapi32, "CryptHashData", boolean, pointer, pointer, word, word)
-        self._destroy_hash = declare(advapi32, "CryptDestroyHash", boolean, pointer)
-        self._sign_hash = declare(advapi32, "CryptSignHashW", boolean, pointer, word, text, word, pointer, size)
-        cng_arguments = pointer, pointer, pointer, word, pointer, word, size, word
-        self._cng_sign = declare(ncrypt, "NCryptSignHash", word, *cng_arguments)
-        self._cng_property = declare(ncrypt, "NCryptGetProperty", word, pointer, text, pointer, word, size, word)
-        self._cng_free = declare(ncrypt, "NCryptFreeObject", word, pointer)
-
-    # --- Stores and certificates ---------------------------------------------------------------------------------------
+        reading = context, word, pointer, POINTER(word)
+        self._property = declare(crypt32, "CertGetCertificateContextProperty", boolean, *reading)
 
     @contextmanager
     def open_store(self, owner: int, name: str) -> Iterator[int | Refused]:
         """Open a store of the system for reading: its handle."""
-        store = self._open_store(PROVIDER_SYSTEM, 0, None, owner | EXISTING_AND_READ_ONLY, name)
+        store = self._open_store(_PROVIDER_SYSTEM, 0, None, owner | _EXISTING_AND_READ_ONLY, name)
         if not store:
             yield Refused("CertOpenStore", last_error())
             return
@@ -279,25 +226,25 @@ class CryptoApi:
 
     def contains(self, store: int, context: ContextPointer) -> bool:
         """Tell whether a store has the same certificate."""
-        found = self._find(store, X509_ASN, 0, FIND_SAME, context, None)
+        found = self._find(store, _X509_ASN, 0, _FIND_SAME, context, None)
         if found:
             self._free(found)
         return bool(found)
 
     def friendly_name(self, context: ContextPointer) -> str | None:
         """Return the name that somebody gave to a certificate."""
-        value = self._read_property(context, FRIENDLY_NAME)
-        return None if isinstance(value, Refused) else _text(value, 0) or None
+        value = self._read_property(context, _FRIENDLY_NAME)
+        return None if isinstance(value, Refused) else text_at(value, 0) or None
 
     def key_provider(self, context: ContextPointer) -> KeyProvider | None:
         """Return where the certificate says that its key is. That it says so does not mean that the key is there."""
-        value = self._read_property(context, KEY_PROVIDER)
+        value = self._read_property(context, _KEY_PROVIDER)
         if isinstance(value, Refused) or len(value) < ctypes.sizeof(_KeyProvider):
             return None
         found = _KeyProvider.from_buffer(value)
         start = ctypes.addressof(value)
         texts = (found.provider, found.container)
-        provider, container = ("" if address is None else _text(value, address - start) for address in texts)
+        provider, container = ("" if address is None else text_at(value, address - start) for address in texts)
         return KeyProvider(provider, found.provider_type, container, found.flags, found.key_spec)
 
     def _read_property(self, context: ContextPointer, identifier: int) -> Refused | ctypes.Array[ctypes.c_char]:
@@ -309,76 +256,13 @@ class CryptoApi:
             return Refused("CertGetCertificateContextProperty", last_error())
         return value
 
-    # --- Keys ----------------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def acquire_key(self, context: ContextPointer) -> Iterator[Key | Refused]:
-        """Open the private key that a certificate names, asking nobody."""
-        handle, key_spec, is_ours = wintypes.LPVOID(), wintypes.DWORD(), wintypes.BOOL()
-        if not self._acquire(context, ACQUIRE_SILENTLY, None, handle, key_spec, is_ours):
-            yield Refused("CryptAcquireCertificatePrivateKey", last_error())
-            return
-        try:
-            yield Key(handle.value or 0, key_spec.value)
-        finally:
-            if is_ours.value and key_spec.value == NCRYPT_KEY:
-                self._cng_free(handle)
-            elif is_ours.value:
-                self._release_context(handle, 0)
-
-    @contextmanager
-    def open_container(self, where: KeyProvider) -> Iterator[Key | Refused]:
-        """Open a key in the container of a CSP, asking nobody."""
-        handle = wintypes.LPVOID()
-        flags = SILENT | where.flags & MACHINE_KEYS
-        if not self._acquire_context(handle, where.container, where.provider, where.provider_type, flags):
-            yield Refused("CryptAcquireContextW", last_error())
-            return
-        try:
-            yield Key(handle.value or 0, where.key_spec)
-        finally:
-            self._release_context(handle, 0)
-
-    def sign_with_csp(self, key: Key, message: bytes) -> bytes | Refused:
-        """Sign with RSA PKCS#1 v1.5 and SHA-256; the signature's first byte is its highest."""
-        digest = wintypes.LPVOID()
-        if not self._create_hash(key.handle, CALG_SHA_256, None, 0, digest):
-            return Refused("CryptCreateHash", last_error())
-        try:
-            if not self._hash_data(digest, message, len(message), 0):
-                return Refused("CryptHashData", last_error())
-            signature = ctypes.create_string_buffer(_MAXIMUM_SIGNATURE)
-            size = wintypes.DWORD(_MAXIMUM_SIGNATURE)
-            if not self._sign_hash(digest, key.key_spec, None, 0, signature, size):
-                return Refused("CryptSignHashW", last_error())
-            # A CSP writes the lowest byte first.
-            return signature.raw[: size.value][::-1]
-        finally:
-            self._destroy_hash(digest)
-
-    def cng_algorithm(self, key: Key) -> str:
-        """Return the group of algorithms that a key of CNG belongs to (``RSA``, ``ECDSA``, ``ECDH``); empty: not known."""
-        value = ctypes.create_string_buffer(_MAXIMUM_ALGORITHM)
-        size = wintypes.DWORD(0)
-        code = self._cng_property(key.handle, "Algorithm Group", value, _MAXIMUM_ALGORITHM, size, SILENT)
-        return "" if code else _text(value, 0)
-
-    def sign_with_cng(self, key: Key, digest: bytes, padding: str | None) -> bytes | Refused:
-        """Sign a digest: with RSA PKCS#1 v1.5 where ``padding`` names the digest (``SHA256``), else with ECDSA (r || s)."""
-        information = ctypes.byref(_Padding(padding)) if padding else None
-        flags = SILENT | (PAD_PKCS1 if padding else 0)
-        signature = ctypes.create_string_buffer(_MAXIMUM_SIGNATURE)
-        size = wintypes.DWORD(0)
-        code = self._cng_sign(key.handle, information, digest, len(digest), signature, _MAXIMUM_SIGNATURE, size, flags)
-        return Refused("NCryptSignHash", code) if code else signature.raw[: size.value]
-
 
 def bytes_at(address: int | None, count: int) -> bytes:
     """Copy bytes that Windows points to."""
     return ctypes.string_at(address, count) if address else b""
 
 
-def _text(value: ctypes.Array[ctypes.c_char], offset: int) -> str:
+def text_at(value: ctypes.Array[ctypes.c_char], offset: int) -> str:
     """Read a text within a property, from ``offset`` up to its NUL or the property's end."""
     raw = value.raw[offset:] if 0 <= offset < len(value) else b""
     text = raw[: len(raw) & ~1].decode("utf-16-le", "replace")
