@@ -39,6 +39,8 @@ ROUTES = [
     ("GET", "/gatepost/tokens"),
     ("POST", "/gatepost/tokens"),
     ("DELETE", "/gatepost/tokens/x"),
+    ("GET", "/gatepost/shared-keys"),
+    ("PUT", "/gatepost/shared-keys/x"),
 ]
 
 
@@ -53,7 +55,7 @@ def test_the_routes_below_are_all_that_there_are(app: Front) -> None:
         for method in getattr(route, "methods", ())
         if method != "OPTIONS"
     }
-    for name in ("certificate_id", "rule_id", "token_id"):
+    for name in ("certificate_id", "rule_id", "token_id", "key"):
         found = {(method, path.replace("{" + name + ":str}", "x")) for method, path in found}
     assert set(ROUTES) == found
 

@@ -17,7 +17,7 @@ async def test_the_openapi_document_declares_the_envelope_for_every_status(stran
     """So that generated clients know every answer."""
     document = (await stranger.get("/docs/openapi.json")).json()
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    assert 19 == len(operations)
+    assert 21 == len(operations)
     for operation in operations:
         assert {"200", *map(str, STATUSES.values())} == set(operation["responses"])
         for status, answer in operation["responses"].items():

@@ -16,6 +16,14 @@ import msgspec
 
 from gatepost.controlplane.ports import StoredResult
 from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Judged, Judgement, Posture
+from gatepost.controlplane.sharing import (
+    is_owner,
+    note_proof,
+    refuse_others,
+    refuse_shared,
+    tell_shared,
+    tells_shared,
+)
 from gatepost.core.log import is_news
 from gatepost.core.reason import Reason
 from gatepost.errors import GatepostError, OverloadedError, ReportRefusedError, StorageError
@@ -156,9 +164,10 @@ class Intake:
             # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
             return self._acknowledge(msgspec.structs.replace(judged, judgements=()), version)
         known = {item.check: item for item in records.results.find(account, registration.number)}
-        for judgement in judged.judgements:
+        held = tuple(_hold_against_sharing(records, judged, item) for item in judged.judgements)
+        for judgement in held:
             _write(records, judged, judgement, known.get(judgement.live.stored.number))
-        return self._acknowledge(judged, version)
+        return self._acknowledge(msgspec.structs.replace(judged, judgements=held), version)
 
     def _repeated(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
         """Acknowledge the very same report again; refuse another one under a sequence that was taken."""
@@ -181,10 +190,33 @@ class Intake:
         )
 
 
+def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement) -> Judgement:
+    """Note the key that was proved; where another live device proved it too, and the check denies that, nobody passes."""
+    if judgement.key_digest is None:
+        return judgement
+    account, registration = judged.registration.account, judged.registration.number
+    key, result = judgement.key_digest, judgement.result
+    others = note_proof(records, account, registration, key, result)
+    if not others:
+        return judgement
+    told = msgspec.structs.replace(judgement.entry, received=tell_shared(judgement.entry.received, others))
+    judgement = msgspec.structs.replace(judgement, entry=told)
+    if not judgement.live.deny_shared:
+        return judgement
+    refuse_others(records, account, judgement.live.stored.number, key, others, result.judged_at)
+    if is_owner(records, account, registration, key, result.judged_at):
+        return judgement
+    refused = refuse_shared(result)
+    entry = msgspec.structs.replace(judgement.entry, result=refused)
+    return msgspec.structs.replace(judgement, result=refused, entry=entry)
+
+
 def _write(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> None:
     account, registration = judged.registration.account, judged.registration.number
     check, result = judgement.live.stored.number, judgement.result
     news = is_news(known.result if known else None, known.logged_at if known else None, result)
+    # That a key is on another device too is worth a line, once, even where nothing else changed.
+    news = news or (known is not None and tells_shared(judgement.entry.received) and not tells_shared(known.received))
     repeats = 0 if known is None or news else known.repeats + 1
     if news:
         entry = msgspec.structs.replace(judgement.entry, reports=known.repeats + 1 if known else 1)
@@ -199,6 +231,7 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
             received=judgement.entry.received,
             logged_at=result.judged_at if known is None or news else known.logged_at,
             repeats=repeats,
+            key_digest=judgement.key_digest,
         ),
     )
 

@@ -118,6 +118,8 @@ class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     """When the last log line of this pair was written."""
     repeats: int
     """How many reports said the same since that line."""
+    key_digest: bytes | None = None
+    """SHA-256 of the SubjectPublicKeyInfo of the key that was proved; None where none was."""
 
 
 class PostureLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +136,18 @@ class PostureLine(msgspec.Struct, frozen=True, kw_only=True):
     check_name: str
     check_type: str
     entry: PostureEntry
+
+
+class KeyHolder(msgspec.Struct, frozen=True, kw_only=True):
+    """A live registration that proved a certificate's key, until when (ms) that counts, and whether it is the named owner."""
+
+    key_digest: bytes
+    """SHA-256 of the certificate's SubjectPublicKeyInfo."""
+    registration: int
+    registration_id: str
+    device_name: str
+    ends_at: int
+    owner: bool
 
 
 class Accounts(Protocol):
@@ -292,6 +306,26 @@ class Results(Protocol):
         ...
 
 
+class ProvedKeys(Protocol):
+    """Which certificates' keys were proved by which registrations."""
+
+    def prove(self, account: int, key_digest: bytes, registration: int, ends_at: int) -> None:
+        """Note that a registration proved a key, until ``ends_at`` (ms)."""
+        ...
+
+    def holders(self, account: int, key_digest: bytes, now: int) -> tuple[KeyHolder, ...]:
+        """Return the live registrations whose proof of this key has not ended, in the order of their numbers."""
+        ...
+
+    def shared(self, account: int, now: int, limit: int) -> tuple[KeyHolder, ...]:
+        """Return the holders of every key that more than one live registration proves, ordered by key, at most ``limit``."""
+        ...
+
+    def name_owner(self, account: int, key_digest: bytes, registration: int | None) -> bool:
+        """Make one registration the key's owner, or nobody (None); False when that registration never proved the key."""
+        ...
+
+
 class PostureLog(Protocol):
     """The posture log: lines are only ever added."""
 
@@ -328,6 +362,7 @@ class Records(Protocol):
     checks: Checks
     devices: Devices
     results: Results
+    proved_keys: ProvedKeys
     posture_log: PostureLog
     secrets: Secrets
 

@@ -12,11 +12,12 @@ from uuid import UUID
 
 import msgspec
 
-from gatepost.controlplane.checks import compile_check
+from gatepost.controlplane.checks import compile_check, parse_options
 from gatepost.controlplane.enrollment import check_audience
 from gatepost.controlplane.keys import AccountKeys, load_keys
 from gatepost.controlplane.ports import Registration, StoredCheck
 from gatepost.controlplane.received import describe_expected, describe_received
+from gatepost.controlplane.sharing import proved_key
 from gatepost.core.check import Check
 from gatepost.core.log import PostureEntry
 from gatepost.core.possession import MAXIMUM_NONCE_AGE, issue_nonce, nonce_is_fresh, nonce_issued_at
@@ -27,6 +28,7 @@ from gatepost.errors import InputError, ReportRefusedError
 from gatepost.wire import jws
 from gatepost.wire.checks import CHECKS_VALID_FOR, Checks, authorities_from_core, check_from_core
 from gatepost.wire.device import Report, Sync, Synced, Wait, certificates_to_core, claim_to_core, decode, instant
+from gatepost.wire.management.check_options import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +47,7 @@ class LiveCheck(msgspec.Struct, frozen=True, kw_only=True):
     stored: StoredCheck
     check: Check
     name: str
+    deny_shared: bool = False
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +71,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     live: LiveCheck
     result: Result
     entry: PostureEntry
+    key_digest: bytes | None = None
+    """The key that was proved, where one was."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,7 +207,7 @@ class Posture:
             signature=_signature_of_nearest(claim, evaluation),
             reports=1,
         )
-        return Judgement(live=live, result=result, entry=entry)
+        return Judgement(live=live, result=result, entry=entry, key_digest=proved_key(evaluation))
 
     def _sign_checks(self, view: AccountView, registration: Registration) -> str:
         live = view.checks_for(registration)
@@ -252,4 +257,5 @@ def _compile_one(records: Records, stored: StoredCheck, *, results_expire: bool)
     except InputError:
         return None
     document: dict[str, object] = msgspec.json.decode(stored.document)
-    return LiveCheck(stored=stored, check=check, name=str(document.get("name", "")))
+    deny_shared = parse_options(stored.options).shared is Sharing.DENY
+    return LiveCheck(stored=stored, check=check, name=str(document.get("name", "")), deny_shared=deny_shared)

@@ -15,6 +15,7 @@ from gatepost.storage.checks import SqlChecks
 from gatepost.storage.devices import SqlDevices
 from gatepost.storage.keybox import Keybox
 from gatepost.storage.posture_log import SqlPostureLog
+from gatepost.storage.proved_keys import SqlProvedKeys
 from gatepost.storage.results import SqlResults
 from gatepost.storage.revisions import refuse_other_revision
 from gatepost.storage.secrets import SqlSecrets
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Checks,
         Devices,
         PostureLog,
+        ProvedKeys,
         Records,
         Results,
         Secrets,
@@ -50,6 +52,7 @@ class SqlRecords:
         self.checks: Checks = SqlChecks(connection)
         self.devices: Devices = SqlDevices(connection)
         self.results: Results = SqlResults(connection)
+        self.proved_keys: ProvedKeys = SqlProvedKeys(connection)
         self.posture_log: PostureLog = SqlPostureLog(connection)
         self.secrets: Secrets = SqlSecrets(connection, keybox)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gatepost.storage.tables import AnyRow
 
 _KEY: Final = ("account", "registration_number", "check_number")
-_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats")
+_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest")
 
 
 def _put(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
@@ -53,6 +53,7 @@ def _stored_result(row: AnyRow) -> StoredResult:
         received=row[11],
         logged_at=row[12],
         repeats=row[13],
+        key_digest=row[14],
     )
 
 
@@ -78,6 +79,7 @@ class SqlResults:
             "received": result.received,
             "logged_at": result.logged_at,
             "repeats": result.repeats,
+            "key_digest": result.key_digest,
             **values_of(result.result),
         }
         try:

@@ -200,10 +200,25 @@ results = Table(
     *_verdict(),
     _integer("logged_at"),
     _integer("repeats"),
+    _octets("key_digest", nullable=True),
     PrimaryKeyConstraint("account", "registration_number", "check_number"),
     ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
     ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
     Index(None, "account", "check_number"),
+)
+
+# Which certificates' keys were proved, by which registrations: one key in two places is a copied one.
+proved_keys = Table(
+    "proved_keys",
+    metadata,
+    _integer("account"),
+    _octets("key_digest"),
+    _integer("registration_number"),
+    _integer("ends_at"),
+    Column("owner", Boolean, nullable=False),
+    PrimaryKeyConstraint("account", "key_digest", "registration_number"),
+    ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
+    Index(None, "account", "registration_number"),
 )
 
 # The log's lines outlive what they name, so they hold copies, and no key but the account's.

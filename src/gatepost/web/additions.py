@@ -5,9 +5,10 @@ from __future__ import annotations
 from litestar import delete, get, post, put
 from litestar.params import FromQuery, JSONBody
 
-from gatepost.controlplane.administration import history, rules, tokens
+from gatepost.controlplane.administration import history, rules, shared_keys, tokens
 from gatepost.controlplane.administration.history import DEFAULT_PAGE
 from gatepost.web.parameters import (
+    KeyDigest,
     LogCursor,
     PerPage,
     ResultCursor,
@@ -21,6 +22,7 @@ from gatepost.wire.management.effective import EffectiveCheck
 from gatepost.wire.management.envelope import Envelope, Page, cursor_page, whole_list
 from gatepost.wire.management.posture_log import PostureLogLine
 from gatepost.wire.management.results import ResultObject
+from gatepost.wire.management.shared_keys import OwnerBody, SharedKey
 from gatepost.wire.management.tokens import NewToken, RemovedToken, TokenBody, TokenKind, TokenObject
 
 _CHECK = "/gatepost/checks/{rule_id:str}"
@@ -87,6 +89,20 @@ def revoke_token(services: TheServices, account: TheAccount, token_id: TokenId) 
     return Envelope(result=RemovedToken(id=token_id))
 
 
+@get("/gatepost/shared-keys", tags=["gatepost/shared-keys"], sync_to_thread=True)
+def list_shared_keys(services: TheServices, account: TheAccount) -> Page[SharedKey]:
+    """List the certificates' keys that more than one live device proves."""
+    return whole_list(shared_keys.list_shared_keys(services, account.number))
+
+
+@put("/gatepost/shared-keys/{key:str}", tags=["gatepost/shared-keys"], sync_to_thread=True)
+def name_owner(
+    services: TheServices, account: TheAccount, key: KeyDigest, data: JSONBody[OwnerBody]
+) -> Envelope[SharedKey]:
+    """Name the device whose key it is, or nobody."""
+    return Envelope(result=shared_keys.name_owner(services, account.number, key, data))
+
+
 ADDED_ROUTES = (
     get_options,
     replace_options,
@@ -96,4 +112,6 @@ ADDED_ROUTES = (
     create_token,
     list_tokens,
     revoke_token,
+    list_shared_keys,
+    name_owner,
 )

@@ -19,6 +19,9 @@ TheAccount = NamedDependency[SkipValidation[Account]]
 CertificateId = Annotated[str, PathParameter(description="The upload's id.", max_length=64, pattern=_TEXT)]
 RuleId = Annotated[str, PathParameter(description="The posture rule's id.", max_length=64, pattern=_TEXT)]
 TokenId = Annotated[str, PathParameter(description="The token's id.", max_length=64, pattern=_TEXT)]
+KeyDigest = Annotated[
+    str, PathParameter(description="SHA-256 of the key's SubjectPublicKeyInfo, in hex.", pattern=r"^[0-9a-f]{64}$")
+]
 PerPage = Annotated[int, QueryParameter(description="As many as are wanted at once.", ge=1, le=MAXIMUM_PAGE)]
 LogCursor = Annotated[
     str, QueryParameter(description="result_info.cursor of the page before.", pattern=r"^([1-9][0-9]{0,17})?$")

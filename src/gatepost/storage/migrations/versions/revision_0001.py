@@ -22,6 +22,7 @@ def upgrade() -> None:
     _create_devices()
     _create_registrations()
     _create_results()
+    _create_proved_keys()
     _create_posture_log()
     _create_secrets()
     _make_posture_log_append_only()
@@ -185,11 +186,26 @@ def _create_results() -> None:
         *_verdict(),
         _integer("logged_at"),
         _integer("repeats"),
+        _octets("key_digest", nullable=True),
         sa.PrimaryKeyConstraint("account", "registration_number", "check_number"),
         sa.ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
         sa.ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
     )
     op.create_index(None, "results", ["account", "check_number"])
+
+
+def _create_proved_keys() -> None:
+    op.create_table(
+        "proved_keys",
+        _integer("account"),
+        _octets("key_digest"),
+        _integer("registration_number"),
+        _integer("ends_at"),
+        sa.Column("owner", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("account", "key_digest", "registration_number"),
+        sa.ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
+    )
+    op.create_index(None, "proved_keys", ["account", "registration_number"])
 
 
 def _create_posture_log() -> None:

@@ -1,0 +1,108 @@
+"""Which certificates' keys were proved by which registrations, as rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gatepost.controlplane.ports import KeyHolder
+from gatepost.storage.bounds import page
+from gatepost.storage.tables import devices, proved_keys, registrations
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from gatepost.storage.tables import AnyRow
+
+_KEY: Final = ("account", "key_digest", "registration_number")
+
+
+def _prove(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
+    """Return the one statement that each dialect spells by itself: a new proof renews the older one's end."""
+    return insert.on_conflict_do_update(index_elements=_KEY, set_={"ends_at": insert.excluded.ends_at})
+
+
+STATEMENTS: Final = {"sqlite": _prove(sqlite.insert(proved_keys)), "postgresql": _prove(postgresql.insert(proved_keys))}
+"""How a proof is noted, by dialect."""
+
+_ACCOUNT = proved_keys.c.account == bindparam("account")
+_LIVE = proved_keys.c.ends_at > bindparam("now")
+_HOLDERS = (
+    select(
+        proved_keys.c.key_digest,
+        proved_keys.c.registration_number,
+        registrations.c.public_id,
+        devices.c.name,
+        proved_keys.c.ends_at,
+        proved_keys.c.owner,
+    )
+    .join(registrations, registrations.c.number == proved_keys.c.registration_number)
+    .join(devices, devices.c.number == registrations.c.device_number)
+    .where(_ACCOUNT, _LIVE, registrations.c.revoked_at.is_(None))
+)
+_OF_KEY = _HOLDERS.where(proved_keys.c.key_digest == bindparam("key_digest")).order_by(
+    proved_keys.c.registration_number
+)
+_SEVERAL = (
+    select(proved_keys.c.key_digest)
+    .join(registrations, registrations.c.number == proved_keys.c.registration_number)
+    .where(_ACCOUNT, _LIVE, registrations.c.revoked_at.is_(None))
+    .group_by(proved_keys.c.key_digest)
+    .having(func.count() > 1)
+)
+_SHARED = (
+    _HOLDERS.where(proved_keys.c.key_digest.in_(_SEVERAL))
+    .order_by(proved_keys.c.key_digest, proved_keys.c.registration_number)
+    .limit(bindparam("limit"))
+)
+_CHANGED = (proved_keys.c.account == bindparam("of_account"), proved_keys.c.key_digest == bindparam("of_key"))
+_NOBODY = update(proved_keys).where(*_CHANGED).values(owner=False)
+_OWNER = (
+    update(proved_keys)
+    .where(*_CHANGED, proved_keys.c.registration_number == bindparam("of_registration"))
+    .values(owner=True)
+)
+
+
+def _holder(row: AnyRow) -> KeyHolder:
+    return KeyHolder(
+        key_digest=row[0],
+        registration=row[1],
+        registration_id=row[2],
+        device_name=row[3],
+        ends_at=row[4],
+        owner=row[5],
+    )
+
+
+class SqlProvedKeys:
+    """`ports.ProvedKeys` within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._prove = STATEMENTS[connection.dialect.name]
+
+    def prove(self, account: int, key_digest: bytes, registration: int, ends_at: int) -> None:
+        """Note that a registration proved a key, until ``ends_at`` (ms)."""
+        values = {"account": account, "key_digest": key_digest, "registration_number": registration}
+        self._connection.execute(self._prove, {**values, "ends_at": ends_at, "owner": False})
+
+    def holders(self, account: int, key_digest: bytes, now: int) -> tuple[KeyHolder, ...]:
+        """Return the live registrations whose proof of this key has not ended, in the order of their numbers."""
+        rows = self._connection.execute(_OF_KEY, {"account": account, "key_digest": key_digest, "now": now})
+        return tuple(map(_holder, rows))
+
+    def shared(self, account: int, now: int, limit: int) -> tuple[KeyHolder, ...]:
+        """Return the holders of every key that more than one live registration proves, ordered by key."""
+        rows = self._connection.execute(_SHARED, {"account": account, "now": now, "limit": page(limit)})
+        return tuple(map(_holder, rows))
+
+    def name_owner(self, account: int, key_digest: bytes, registration: int | None) -> bool:
+        """Make one registration the key's owner, or nobody (None); False when that registration never proved the key."""
+        changed = {"of_account": account, "of_key": key_digest}
+        self._connection.execute(_NOBODY, changed)
+        if registration is None:
+            return True
+        return self._connection.execute(_OWNER, {**changed, "of_registration": registration}).rowcount == 1
