@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gatepost.core.check import Locations, TrustStore
+from gatepost.core.check import Locations, OperatingSystem, TrustStore
 from gatepost.core.finding import Fault, Location, StoreKind
 from gatepost.core.reason import Reason
 from gatepost.stores.refused import RefusedPlace
@@ -15,45 +15,66 @@ from gatepost.stores.refused import RefusedPlace
 if TYPE_CHECKING:
     from gatepost.stores.deputy import Deputy
     from gatepost.stores.interface import Store
+    from gatepost.stores.safe_open import Access
 
+SYSTEM: Final = {"darwin": OperatingSystem.MAC, "win32": OperatingSystem.WINDOWS}.get(
+    sys.platform, OperatingSystem.LINUX
+)
+"""The system that this process runs on."""
 SYSTEM_NSSDB: Final = "/etc/pki/nssdb"
+SYSTEM_KEYCHAIN: Final = "/Library/Keychains/System.keychain"
 CHILD: Final = (sys.executable, "-I", "-m", "gatepost.stores.child")
 """The program that reads as others. ``-I``: nothing of its environment or folder counts."""
 _PKCS11: Final = "pkcs11:"
 
 
 class PlaceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where this device keeps certificates. ``nssdb`` stands for the trust store ``system``."""
+    """Where this device keeps certificates. What the trust store ``system`` means: ``nssdb`` on Linux, ``keychains`` on macOS."""
 
     nssdb: tuple[str, ...] = (SYSTEM_NSSDB,)
+    keychains: tuple[str, ...] = (SYSTEM_KEYCHAIN,)
     allowed_paths: tuple[str, ...] = ()
     """Folders whose files may be read although a lesser user can write there."""
     key_passwords: dict[str, str] = {}
     """For a PEM file with an encrypted private key, the file that holds its password."""
 
 
-def find_stores(locations: Locations, settings: PlaceSettings) -> tuple[Store, ...]:
-    """Return the stores that ``locations`` names, each ready to be read."""
+def find_stores(locations: Locations, settings: PlaceSettings, system: OperatingSystem = SYSTEM) -> tuple[Store, ...]:
+    """Return the stores that ``locations`` names on a ``system``, each ready to be read."""
     from gatepost.stores.safe_open import Access
 
     access = Access(allowed_paths=settings.allowed_paths)
     stores: list[Store] = []
     if TrustStore.SYSTEM in locations.trust_stores:
-        from gatepost.stores.nssdb import NssDatabase
-
-        stores.extend(NssDatabase(folder, access, deputize=_deputize) for folder in settings.nssdb)
+        stores += _system_stores(settings, access, system)
     if TrustStore.USER in locations.trust_stores:
-        from gatepost.stores.user_nssdbs import UserDatabases
-
-        stores.append(UserDatabases(_deputize))
+        stores.append(_user_store(system))
     files = tuple(path for path in locations.paths if not path.startswith(_PKCS11))
     if files:
         from gatepost.stores.pem_files import PemFiles
 
-        stores.append(PemFiles(files, access, settings.key_passwords))
+        stores.append(PemFiles(files, access, settings.key_passwords, _deputize))
     tokens = (path for path in locations.paths if path.startswith(_PKCS11))
     stores.extend(_refuse(StoreKind.PKCS11, uri, "PKCS#11 tokens are not read by this release") for uri in tokens)
     return tuple(stores)
+
+
+def _system_stores(settings: PlaceSettings, access: Access, system: OperatingSystem) -> list[Store]:
+    if system is OperatingSystem.MAC:
+        from gatepost.stores.keychain import Keychain
+
+        return [Keychain(path, access) for path in settings.keychains]
+    from gatepost.stores.nssdb import NssDatabase
+
+    return [NssDatabase(folder, access, deputize=_deputize) for folder in settings.nssdb]
+
+
+def _user_store(system: OperatingSystem) -> Store:
+    if system is OperatingSystem.MAC:
+        return _refuse(StoreKind.KEYCHAIN, "~/Library/Keychains/login.keychain-db", "users' keychains are not read")
+    from gatepost.stores.user_nssdbs import UserDatabases
+
+    return UserDatabases(_deputize)
 
 
 def _deputize() -> Deputy:

@@ -11,32 +11,38 @@ from __future__ import annotations
 
 import sys
 import tempfile  # noqa: F401 - imported by `hot_journal` when it is needed, which is too late here.
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
 
-from gatepost.core.certificate import Certificate, Malformed, parse_certificate
+from gatepost.core.certificate import Malformed, parse_certificate
 from gatepost.core.finding import KeyState
 from gatepost.stores.hot_journal import NOWHERE
 from gatepost.stores.interface import Unsigned
 from gatepost.stores.nssdb import NssDatabase
+from gatepost.stores.pem_content import open_pem_file, sign_with, survey
 from gatepost.stores.privileges import become
 from gatepost.stores.profiles import find_profiles
 from gatepost.stores.questions import (
     MAXIMUM_QUESTION,
     Document,
+    File,
     FindInHome,
     Folders,
     Question,
     ReadDatabase,
+    ReadFiles,
     ReadHome,
     SignInDatabase,
+    SignWithFile,
+    Trouble,
+    clip,
     frame,
     from_findings,
     from_obstacle,
     from_signature,
 )
-from gatepost.stores.safe_open import Access
+from gatepost.stores.safe_open import Access, Obstacle, shown
 from gatepost.stores.softoken import sign_in_database
 
 if TYPE_CHECKING:
@@ -50,15 +56,16 @@ def answer(question: Question) -> Iterator[Document]:
     match question:
         case ReadDatabase():
             yield _read_database(question)
-        case SignInDatabase():
-            certificate = parse_certificate(question.certificate)
-            yield from_signature(_sign_in_database(question, certificate))
         case FindInHome():
             yield Folders(folders=find_profiles(question.home).folders)
         case ReadHome():
             yield from _read_home(question)
+        case ReadFiles():
+            yield from (_read_file(path, asks_key=question.asks_key) for path in question.paths)
+        case SignInDatabase() | SignWithFile():
+            yield from_signature(_sign(question))
         case _:
-            raise NotImplementedError
+            assert_never(question)
 
 
 def _read_database(question: ReadDatabase) -> Document:
@@ -75,10 +82,24 @@ def _read_home(question: ReadHome) -> Iterator[Document]:
         yield _read_database(ReadDatabase(directory=folder, query=question.query))
 
 
-def _sign_in_database(question: SignInDatabase, certificate: Certificate | Malformed) -> bytes | Unsigned:
+def _read_file(path: str, *, asks_key: bool) -> Document:
+    file = open_pem_file(path, _ACCESS)
+    if isinstance(file, Obstacle):
+        return File(path=path, content=Trouble(reason=file.reason, detail=clip(file.detail)))
+    return File(path=path, content=survey(file, asks_key=asks_key))
+
+
+def _sign(question: SignInDatabase | SignWithFile) -> bytes | Unsigned:
+    certificate = parse_certificate(question.certificate)
     if isinstance(certificate, Malformed):
         return Unsigned("what cannot be read as a certificate has no key", KeyState.MISSING)
-    return sign_in_database(question.directory, _ACCESS, certificate, question.statement)
+    if isinstance(question, SignInDatabase):
+        return sign_in_database(question.directory, _ACCESS, certificate, question.statement)
+    file = open_pem_file(question.path, _ACCESS)
+    if isinstance(file, Obstacle):
+        return Unsigned(file.detail)
+    missing = Unsigned(f"{shown(question.path)} does not have the key any more", KeyState.MISSING)
+    return sign_with(file, certificate.public_key, question.statement) or missing
 
 
 def main(arguments: list[str]) -> None:

@@ -22,10 +22,10 @@ from gatepost.processes import ask
 from gatepost.stores.accounts import account_of
 from gatepost.stores.hot_journal import UNDO_FIRST
 from gatepost.stores.interface import Unsigned
+from gatepost.stores.pem_content import Content
 from gatepost.stores.profiles import MAXIMUM_DATABASES
 from gatepost.stores.questions import (
     MAXIMUM_ANSWER,
-    Content,
     Database,
     Document,
     File,
@@ -37,7 +37,7 @@ from gatepost.stores.questions import (
     ReadFiles,
     ReadHome,
     SignInDatabase,
-    SignWithFiles,
+    SignWithFile,
     Trouble,
     insist_below,
     to_findings,
@@ -83,6 +83,11 @@ class Deputy:
         """Return whose a folder is that others than root and this account can write; None where it is nobody else's."""
         uid = find_owner(directory, Access(allowed_paths=("/",)))
         return None if isinstance(uid, Obstacle) or uid == os.geteuid() else account_of(uid)
+
+    def find_file_owner(self, path: str, access: Access) -> Account | Obstacle:
+        """Return who has to read a file that others could have put at ``path``, where ``access`` allows that at all."""
+        uid = find_owner(path, access)
+        return uid if isinstance(uid, Obstacle) else account_of(uid)
 
     def read_database(self, account: Account, directory: str, query: Query) -> Findings:
         """Read an NSS database as its owner; a failure is a fault. Never raises."""
@@ -138,7 +143,11 @@ class Deputy:
         directory, encoded = candidate.location.path, candidate.certificate.der
         return self._sign(person, SignInDatabase(directory=directory, certificate=encoded, statement=statement))
 
-    def _sign(self, account: Account, question: SignInDatabase | SignWithFiles) -> bytes | Unsigned:
+    def sign_with_file(self, owner: Account, path: str, encoded: bytes, statement: bytes) -> bytes | Unsigned:
+        """Let the key of a certificate (DER) sign, in a PEM file of its owner's. Never raises."""
+        return self._sign(owner, SignWithFile(path=path, certificate=encoded, statement=statement))
+
+    def _sign(self, account: Account, question: SignInDatabase | SignWithFile) -> bytes | Unsigned:
         """Let a key sign as its owner; whoever takes the signature verifies it. Never raises."""
         parts, failure = self._ask(account, question, Outcome)
         try:

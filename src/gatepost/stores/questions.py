@@ -16,6 +16,7 @@ from gatepost.core.check import MAXIMUM_CANDIDATES
 from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
 from gatepost.core.reason import Reason
 from gatepost.stores.interface import Query, Unsigned
+from gatepost.stores.pem_content import Content
 from gatepost.stores.profiles import MAXIMUM_DATABASES
 from gatepost.stores.safe_open import MAXIMUM_PEM_FILE, Obstacle, shown
 
@@ -32,8 +33,6 @@ _MAXIMUM_TEXT: Final = 1_024
 _MAXIMUM_PATH: Final = 4_096
 _MAXIMUM_SIGNATURE: Final = 1_024
 """Bytes in a signature: of an RSA key of 8,192 bits."""
-_MAXIMUM_BLOCKS: Final = 2_000
-"""As many PEM blocks as one file may have."""
 _LENGTH: Final = 4
 """Bytes that say how long a part is, the most significant first."""
 
@@ -98,15 +97,15 @@ class SignInDatabase(Document, frozen=True, tag=True):
     statement: bytes
 
 
-class SignWithFiles(Document, frozen=True, tag=True):
-    """Sign with the key of a certificate (DER) in one of some PEM files. Answer: an `Outcome`."""
+class SignWithFile(Document, frozen=True, tag=True):
+    """Sign with the key of a certificate (DER) in a PEM file. Answer: an `Outcome`."""
 
-    paths: tuple[str, ...]
+    path: str
     certificate: bytes
     statement: bytes
 
 
-Question: TypeAlias = ReadDatabase | FindInHome | ReadHome | ReadFiles | SignInDatabase | SignWithFiles
+Question: TypeAlias = ReadDatabase | FindInHome | ReadHome | ReadFiles | SignInDatabase | SignWithFile
 
 # --- Answers ----------------------------------------------------------------------------------------------------------
 
@@ -142,25 +141,6 @@ class Folders(Document, frozen=True):
     """The folders that have a database."""
 
     folders: Annotated[tuple[Path, ...], msgspec.Meta(max_length=MAXIMUM_DATABASES)]
-
-
-class Piece(Document, frozen=True):
-    """One certificate of a PEM file: its DER, or (not ``whole``) the text of a block that is not closed or not base64."""
-
-    encoded: Encoded
-    whole: bool = True
-
-
-class Content(Document, frozen=True, tag=True):
-    """What a PEM file holds: the certificates, and of the keys what a certificate is matched by, never a key."""
-
-    certificates: Annotated[tuple[Piece, ...], msgspec.Meta(max_length=_MAXIMUM_BLOCKS)] = ()
-    keys: Annotated[tuple[Encoded, ...], msgspec.Meta(max_length=_MAXIMUM_BLOCKS)] = ()
-    """The public halves of its plain private keys, as SubjectPublicKeyInfo."""
-    encrypted: bool = False
-    """Whether it holds an encrypted key."""
-    unreadable: bool = False
-    """Whether it holds something that calls itself a key and cannot be read."""
 
 
 class File(Document, frozen=True):
