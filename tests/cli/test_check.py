@@ -10,6 +10,7 @@ import pytest
 
 from tests.certificates import DAY, NOW, CertificateAuthority, pem_block
 from tests.cli.commands import gatepost, refused
+from tests.stores import kych
 from tests.stores.nss import add_pair, create_database
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def test_facts_are_replaced_and_never_guessed(device: Device) -> None:
 
 def test_names_may_be_of_every_kind(device: Device) -> None:
     """With their prefixes, and one that is met is enough."""
-    from tests.certificates import dns, email, ip, uri  # noqa: PLC0415
+    from tests.certificates import dns, email, ip, uri  # noqa: PLC0415 - used in this one test
 
     sans = [dns("a.example"), email("a@b.example"), uri("https://c.example"), ip("192.0.2.1")]
     device.install(AUTHORITY.issue(sans=sans))
@@ -197,6 +198,45 @@ def test_an_nss_database_stands_for_the_systems_store(device: Device) -> None:
     document = gatepost(*words, "--cn", "laptop-1", "--evidence", "key_present").document
     assert "pass" == document["status"]
     assert ("nssdb", "laptop") == tuple(document["certificates"][0]["location"][name] for name in ("store", "label"))
+
+
+def write_keychain(device: Device, *issued: Issued) -> Path:
+    """Write a keychain with certificates and their keys."""
+    certificates = kych.table(kych.CERTIFICATES, [kych.certificate(item.der, "laptop") for item in issued])
+    keys = kych.table(kych.PRIVATE_KEYS, [kych.private_key(item.der) for item in issued])
+    return device.write("test.keychain", kych.keychain(kych.schema(), certificates, keys))
+
+
+def test_a_keychain_is_looked_into_on_any_system(device: Device) -> None:
+    """It makes the check one for macOS, where a key is seen and does not sign; and names the command to see it by."""
+    keychain = write_keychain(device, AUTHORITY.issue(cn="laptop-1"))
+    words = ["check", "--issuer", device.issuer, "--keychain", keychain, *THEN, "--format", "json"]
+    document = gatepost(*words, "--cn", "laptop-1", "--private-key", "--explain").document
+    assert ("pass", "key_present") == (document["status"], document["evidence"])
+    (found,) = document["certificates"]
+    assert {"store": "keychain", "path": str(keychain), "label": "laptop"} == found["location"]
+    assert f"security find-certificate -a -c laptop -Z -p {keychain}" == found["command"]
+
+
+def test_a_keychain_goes_with_a_rule_for_macs_alone(device: Device) -> None:
+    """And with the paths of a rule."""
+    keychain = write_keychain(device, AUTHORITY.issue(cn="laptop-1"))
+    rule = {"name": "Draft", "type": "client_certificate_v2", "input": {"certificate_id": "any", "cn": "laptop-1"}}
+    outcomes = []
+    for system in ("mac", "linux"):
+        rule["input"] = {**rule["input"], "operating_system": system, "check_private_key": True}  # type: ignore[dict-item]  # JSON.
+        file = device.write("rule.json", json.dumps(rule).encode())
+        words = ["check", "--issuer", device.issuer, "--rule", file, "--keychain", keychain, *THEN, "--format", "json"]
+        outcomes.append(gatepost(*words).document)
+    assert [("pass", []), ("error", ["not-applicable"])] == [(item["status"], item["reasons"]) for item in outcomes]
+
+
+def test_a_keychain_and_a_database_are_of_two_systems(device: Device) -> None:
+    """And a level that no keychain can reach is refused, as where a check is saved."""
+    words = refused("check", "--issuer", device.issuer, "--keychain", "/a", "--nssdb", "/b")
+    assert "--keychain cannot go with --nssdb" in words
+    words = refused("check", "--issuer", device.issuer, "--keychain", "/a", "--evidence", "possession")
+    assert "--evidence possession cannot be reached on mac yet" in words
 
 
 def test_a_name_that_is_no_utf8_is_shown_with_escapes(device: Device) -> None:
