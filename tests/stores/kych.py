@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gatepost.core.certificate import Certificate, parse_certificate
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from gatepost.core.certificate import Certificate
 
 ATTRIBUTES = 0x2
 PRIVATE_KEYS = 0x10
@@ -92,9 +92,11 @@ def certificate(encoded: bytes, name: str | None = None) -> bytes:
     return record([3, 3, name if name is None else name.encode(), None, b"", b"", b""], encoded)
 
 
-def private_key(owner: Certificate) -> bytes:
-    """Encode the record of a certificate's private key; the key itself is encrypted in a file, and here nothing."""
-    digest = hashlib.sha1(owner.public_key.material, usedforsecurity=False).digest()
+def private_key(owner: bytes) -> bytes:
+    """Encode the record of the private key of a certificate (DER); the key itself is encrypted in a file, and here nothing."""
+    certificate = parse_certificate(owner)
+    assert isinstance(certificate, Certificate)
+    digest = hashlib.sha1(certificate.public_key.material, usedforsecurity=False).digest()
     return record([1, b"a key", b"", 1, 1, 1, digest, 73], b"\0" * 48)
 
 

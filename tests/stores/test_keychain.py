@@ -111,7 +111,7 @@ def by_hand() -> bytes:
     return kych.keychain(
         kych.schema(),
         kych.table(kych.CERTIFICATES, [pair, kych.Slot(0), alone]),
-        kych.table(kych.PRIVATE_KEYS, [kych.Slot(29), kych.private_key(parsed(ISSUED))]),
+        kych.table(kych.PRIVATE_KEYS, [kych.Slot(29), kych.private_key(ISSUED.der)]),
     )
 
 
@@ -163,7 +163,7 @@ def test_a_key_is_found_by_the_digest_of_its_public_half(kind: KeyKind, tmp_path
     """Whatever its kind; the files made by Macs have RSA keys alone."""
     issued = parsed(AUTHORITY.issue(cn="laptop-1", key=kind))
     content = kych.keychain(
-        kych.table(kych.PRIVATE_KEYS, [kych.private_key(issued)]),
+        kych.table(kych.PRIVATE_KEYS, [kych.private_key(issued.der)]),
         kych.table(kych.CERTIFICATES, [kych.certificate(issued.der, "Laptop ☕")]),
         kych.schema(),
     )
@@ -204,7 +204,7 @@ def test_two_certificates_with_one_name_are_two_candidates(tmp_path: Path) -> No
     content = kych.keychain(
         kych.schema(),
         kych.table(kych.CERTIFICATES, [kych.certificate(item.der, "laptop") for item in (first, second)]),
-        kych.table(kych.PRIVATE_KEYS, [kych.private_key(parsed(second))]),
+        kych.table(kych.PRIVATE_KEYS, [kych.private_key(second.der)]),
     )
     found = {item.certificate.sha256: (item.location.label, item.key) for item in read(content, tmp_path).candidates}
     assert {

@@ -14,7 +14,7 @@ import msgspec
 from gatepost.agent.gather import Gathered, gather
 from gatepost.agent.host import read_host
 from gatepost.cli.choice import Choice
-from gatepost.cli.places import find_stores
+from gatepost.cli.places import SYSTEM, find_stores
 from gatepost.cli.settings import SETTINGS, read_agent_settings
 from gatepost.core.certificate import Certificate, Malformed, examine_authority, parse_certificate
 from gatepost.core.check import (
@@ -55,6 +55,7 @@ class Options(TypedDict):
     private_key: bool
     store: tuple[str, ...]
     nssdb: tuple[str, ...]
+    keychain: tuple[str, ...]
     path: tuple[str, ...]
     evidence: str | None
     device: tuple[str, ...]
@@ -85,6 +86,7 @@ class Options(TypedDict):
     help="Look in this store. Repeatable.",
 )
 @click.option("--nssdb", multiple=True, metavar="DIR", help="Look in this NSS database. Repeatable.")
+@click.option("--keychain", multiple=True, metavar="FILE", help="Look in this macOS keychain file. Repeatable.")
 @click.option("--path", multiple=True, metavar="FILE", help="Look in this PEM file. Repeatable.")
 @click.option("--device", multiple=True, metavar="FACT=VALUE", help="Use this fact instead of reading it. Repeatable.")
 @click.option("--now", metavar="RFC3339", help="Judge at this instant instead of now.")
@@ -106,18 +108,28 @@ def check(**options: Unpack[Options]) -> None:
     host = read_host(settings.facts | read_facts(options["device"]))
     authorities = read_authorities(options["issuer"])
     asked, locations = _asked(options, authorities)
-    if asked.operating_system is not OperatingSystem.LINUX:
+    system = _system(options)
+    if asked.operating_system is not system:
         evaluation = Evaluation(
             status=Status.ERROR, reasons=(Reason.NOT_APPLICABLE,), detail="the check is for another system"
         )
         gathered = Gathered(evaluation=evaluation, signatures={}, too_many=False, commands={})
     else:
-        if options["nssdb"]:
-            settings = msgspec.structs.replace(settings, nssdb=options["nssdb"])
-        stores = find_stores(locations, settings)
+        named = {"nssdb": options["nssdb"], "keychains": options["keychain"]}
+        settings = msgspec.structs.replace(settings, **{name: value for name, value in named.items() if value})
+        stores = find_stores(locations, settings, system)
         gathered = gather(asked, host.facts, stores, now, _statement)
     _print(gathered, options)
     sys.exit(EXIT_CODES[gathered.evaluation.status])
+
+
+def _system(options: Options) -> OperatingSystem:
+    """Return the system whose check this is: a store of another one can be looked into here, where it is a file."""
+    if options["keychain"] and options["nssdb"]:
+        raise InputError("--keychain", "cannot go with --nssdb", "each is the store of another system")
+    if options["keychain"]:
+        return OperatingSystem.MAC
+    return OperatingSystem.LINUX if options["nssdb"] else SYSTEM
 
 
 def _asked(options: Options, authorities: tuple[Certificate, ...]) -> tuple[Check, Locations]:
@@ -133,8 +145,8 @@ def _asked(options: Options, authorities: tuple[Certificate, ...]) -> tuple[Chec
         except InputError as error:
             raise InputError(_FLAGS.get(error.field, error.field), error.problem, error.allowed) from error
     locations = asked.locations
-    if options["nssdb"] and TrustStore.SYSTEM not in locations.trust_stores:
-        # A database named here stands for the system's store, so that a person can look into any.
+    if (options["nssdb"] or options["keychain"]) and TrustStore.SYSTEM not in locations.trust_stores:
+        # A database or keychain named here stands for the system's store, so that a person can look into any.
         locations = Locations((*locations.trust_stores, TrustStore.SYSTEM), locations.paths)
     return asked, locations
 
@@ -151,6 +163,7 @@ def _from_flags(options: Options, authorities: tuple[Certificate, ...]) -> Check
     stores = tuple(TrustStore(item) for item in options["store"])
     if not stores and not options["path"]:
         stores = (TrustStore.SYSTEM,)
+    system = _system(options)
     for path in options["path"]:
         if not path.startswith(("/", "pkcs11:")):
             raise InputError("--path", f"is not absolute: {path!r}", f"write {str(Path(path).absolute())!r}")
@@ -161,7 +174,8 @@ def _from_flags(options: Options, authorities: tuple[Certificate, ...]) -> Check
         alternative_names=tuple(parse_name_template(item, "--san") for item in options["san"]),
         purposes=tuple(Purpose(item) for item in options["eku"]),
         asks_key=asks_key,
-        evidence=named or default_evidence(OperatingSystem.LINUX, asks_key=asks_key),
+        evidence=named or default_evidence(system, asks_key=asks_key),
+        operating_system=system,
         locations=Locations(stores, options["path"]),
     )
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from gatepost.stores.interface import Query
     from gatepost.stores.safe_open import Access
 
-SYSTEM_KEYCHAIN: Final = "/Library/Keychains/System.keychain"
 _MAXIMUM_FILE: Final = 16 << 20
 """Bytes; a login keychain of years has a few million, and a System keychain some 100,000."""
 _MAXIMUM_TABLES: Final = 256
