@@ -1,0 +1,175 @@
+"""The real command in processes of its own: servers on free ports, and an agent with a folder and stores of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import msgspec
+
+from tests.certificates import CertificateAuthority
+from tests.services import rule_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.certificates import Issued
+
+PATIENCE = 60
+"""Seconds in which a server must have begun to answer, on a machine that is busy with other things."""
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A command that ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Any:  # noqa: ANN401 - JSON of any kind.
+        """What stands on stdout, which must be one JSON document and nothing else."""
+        return msgspec.json.decode(self.stdout)
+
+
+def gatepost(*words: object, **environment: str) -> Ended:
+    """Run a command to its end."""
+    command = [sys.executable, "-m", "gatepost", *map(str, words)]
+    ended = subprocess.run(
+        command,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in ended.stderr
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def free_port() -> int:
+    """Ask the system for a port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RealServer(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that answers, its first account, and the certificate authority that was uploaded there."""
+
+    url: str
+    account: str
+    token: str
+    database: str
+    port: int
+    authority: CertificateAuthority
+    trust: str | None = None
+    """The authority of its TLS certificate, a file."""
+
+    def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON of any kind.
+        """Send a request to the management API and return its result."""
+        url = f"{self.url}/client/v4/accounts/{self.account}{path}"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        verify = ssl.create_default_context(cafile=self.trust)
+        with httpx2.Client(verify=verify, trust_env=False, timeout=PATIENCE) as client:
+            answer = client.request(method, url, json=body, headers=headers).json()
+        assert answer["success"], answer
+        return answer["result"]
+
+    def ask(self, options: dict[str, Any] | None = None, **changes: Any) -> str:  # noqa: ANN401 - as above.
+        """Upload the authority and make a check; ``changes`` replace fields of its ``input``."""
+        upload = {"ca": True, "certificates": self.authority.pem.decode()}
+        certificate = self.call("POST", "/mtls_certificates", upload)["id"]
+        check: str = self.call("POST", "/devices/posture", rule_of(certificate, **changes))["id"]
+        if options is not None:
+            self.call("PUT", f"/gatepost/checks/{check}/options", options)
+        return check
+
+    def enrollment_token(self) -> str:
+        """Make a token that enrols a device."""
+        made = gatepost("server", "token", "create", "enrollment", "--database", self.database, "--format", "json")
+        token: str = made.document["token"]
+        return token
+
+
+@contextmanager
+def real_server(folder: Path, *more: object, scheme: str = "http", trust: Path | None = None) -> Iterator[RealServer]:
+    """Make a database in ``folder`` and serve it; ``more`` are further words of ``server run``."""
+    database, port = f"sqlite:///{folder / 'gatepost.db'}", free_port()
+    made = gatepost("server", "init", "--database", database, "--format", "json").document
+    listen = ("--database", database, "--listen", f"127.0.0.1:{port}")
+    command = [sys.executable, "-m", "gatepost", "server", "run", *listen, *map(str, more)]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            _wait_for(port, process)
+            yield RealServer(
+                url=f"{scheme}://127.0.0.1:{port}",
+                account=made["account_id"],
+                token=made["token"],
+                database=database,
+                port=port,
+                authority=CertificateAuthority.create(cn="Example Root CA"),
+                trust=None if trust is None else str(trust),
+            )
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + PATIENCE
+    while True:
+        assert process.poll() is None, "the server ended"
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < end, "the server does not answer"
+            time.sleep(0.05)
+        else:
+            return
+
+
+class RealAgent:
+    """A device: a folder with its state, its settings and its stores."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write its settings: its name, and where its stores are."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.folder = folder
+        self.state = folder / "state"
+        self.pem = folder / "laptop.pem"
+        self.nssdb = folder / "nssdb"
+        self.settings = folder / "agent.toml"
+        self.settings.write_text(
+            f'nssdb = ["{self.nssdb}"]\n[facts]\nhostname = "laptop-1"\nserial_number = "S-1"\n', encoding="utf-8"
+        )
+
+    def install(self, issued: Issued, *, key: bool = True) -> None:
+        """Put a certificate into the PEM file, with its key or without."""
+        self.pem.write_bytes(issued.pem + (issued.key_pem() if key else b""))
+        self.pem.chmod(0o600)
+
+    def run(self, *words: object, **environment: str) -> Ended:
+        """Run a command of the agent's with this device's state."""
+        config = ("--config", self.settings) if words[0] in {"enroll", "run"} else ()
+        return gatepost("agent", *words, "--state", self.state, *config, **environment)
+
+    def enroll(self, server: RealServer, *more: object) -> Ended:
+        """Enrol it, with the token in the environment."""
+        token = server.enrollment_token()
+        return self.run("enroll", "--server", server.url, *more, GATEPOST_ENROLLMENT_TOKEN=token)
+
+    def cycle(self) -> tuple[int, list[tuple[str, str, list[str]]]]:
+        """Do one cycle; return the exit code, and name, status and reasons of each verdict."""
+        ended = self.run("run", "--once", "--format", "json")
+        verdicts = [(item["name"], item["status"], item["reasons"]) for item in ended.document["verdicts"]]
+        return ended.code, verdicts
