@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from gatepost.core.certificate import Malformed
 from gatepost.core.finding import Fault, Findings, KeyState, Location, StoreKind
 from gatepost.core.reason import Reason
-from gatepost.stores.windows_api import StoreApi, load_library
+from gatepost.stores.windows_api import Context, StoreApi, declare, load_library
 from tests import der
 from tests.certificates import UNKNOWN_EXTENSION, extension
 from tests.windows.doubles import Loader, Played, failing, leave_error, with_doubles
@@ -197,6 +197,30 @@ def test_an_enumeration_that_breaks_is_a_fault_beside_what_was_found(stage: Stag
     assert len(asked) - 1 == len(findings.candidates) + findings.others
 
 
+def test_more_certificates_than_are_looked_at_are_a_fault(stage: Stage) -> None:
+    """A double of crypt32 gives the same certificate again and again: reading ends, and says so."""
+    stage.add(USER.owner, OTHER_CA.issue())
+    findings = USER.open(_enumerates_without_end()).read(query())
+    assert ((), 100_000) == (findings.candidates, findings.others)
+    detail = f"{USER.path} has more than 100000 certificates"
+    assert [(Reason.STORE_UNREADABLE, detail)] == [(fault.reason, fault.detail) for fault in findings.faults]
+
+
+def test_the_certificate_with_the_key_counts_when_a_store_shows_it_twice(stage: Stage) -> None:
+    """One store is made of several places; the key may be named in one of them."""
+    key = rsa_key()
+    box = stage.make_key(Container(name="gatepost-twice"), key)
+    issued = CA.issue(key=key)
+    stage.add(USER.owner, issued, key=box)
+    assert KeyState.PRESENT is only(USER.open(_enumerates_thrice()).read(query())).key
+
+
+def test_a_friendly_name_that_is_too_long_is_none(stage: Stage) -> None:
+    """A property of more than 64 KiB is not read."""
+    stage.add(USER.owner, CA.issue(), friendly_name="x" * 40_000)
+    assert None is only(USER.open().read(query(asks_key=False))).location.label
+
+
 @PLACES
 def test_reading_and_signing_change_nothing(place: Place, stage: Stage) -> None:
     """Certificates and all their properties are the same afterwards."""
@@ -223,6 +247,55 @@ def test_a_person_sees_the_candidate_by_its_thumbprint(stage: Stage) -> None:
     )
     assert expected == store.command(only(store.read(query(asks_key=False))))
     assert () == store.watched
+
+
+def _enumerates_without_end() -> Loader:
+    """Play a store that gives its first certificate again and again; releasing it is played, too."""
+    crypt32 = load_library("crypt32.dll")
+    enumerate_first = declare(crypt32, "CertEnumCertificatesInStore", *[ctypes.c_void_p] * 3)
+    first: list[int] = []
+
+    def enumerate_again(store: int, _context: int | None) -> int:
+        if not first:
+            first.append(enumerate_first(store, None))
+        return first[0]
+
+    def release(_context: int) -> int:
+        return 1
+
+    return with_doubles(
+        crypt32={
+            "CertEnumCertificatesInStore": Played((ctypes.c_void_p,) * 3, enumerate_again),
+            "CertFreeCertificateContext": Played((wintypes.BOOL, ctypes.c_void_p), release),
+        }
+    )
+
+
+def _enumerates_thrice() -> Loader:
+    """Play a store that gives its one certificate three times, the first and the last time without its properties."""
+    crypt32 = load_library("crypt32.dll")
+    enumerate_first = declare(crypt32, "CertEnumCertificatesInStore", *[ctypes.c_void_p] * 3)
+    release = declare(crypt32, "CertFreeCertificateContext", wintypes.BOOL, ctypes.c_void_p)
+    make = declare(
+        crypt32, "CertCreateCertificateContext", ctypes.c_void_p, wintypes.DWORD, ctypes.c_void_p, wintypes.DWORD
+    )
+    asked: list[int | None] = []
+
+    def enumerate_thrice(store: int, context: int | None) -> int:
+        asked.append(context)
+        if context:
+            release(context)
+        if len(asked) == 4:
+            return 0
+        first: int = enumerate_first(store, None)
+        if len(asked) == 2:
+            return first
+        content = ctypes.cast(first, ctypes.POINTER(Context)).contents
+        bare: int = make(1, content.encoded, content.length)
+        release(first)
+        return bare
+
+    return with_doubles(crypt32={"CertEnumCertificatesInStore": Played((ctypes.c_void_p,) * 3, enumerate_thrice)})
 
 
 def _numbered(count: int) -> list[Issued]:

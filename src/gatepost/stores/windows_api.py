@@ -234,12 +234,12 @@ class StoreApi:
     def friendly_name(self, context: ContextPointer) -> str | None:
         """Return the name that somebody gave to a certificate."""
         value = self._read_property(context, _FRIENDLY_NAME)
-        return None if isinstance(value, Refused) else text_at(value, 0) or None
+        return None if value is None else text_at(value, 0) or None
 
     def key_provider(self, context: ContextPointer) -> KeyProvider | None:
         """Return where the certificate says that its key is. That it says so does not mean that the key is there."""
         value = self._read_property(context, _KEY_PROVIDER)
-        if isinstance(value, Refused) or len(value) < ctypes.sizeof(_KeyProvider):
+        if value is None:
             return None
         found = _KeyProvider.from_buffer(value)
         start = ctypes.addressof(value)
@@ -247,14 +247,11 @@ class StoreApi:
         provider, container = ("" if address is None else text_at(value, address - start) for address in texts)
         return KeyProvider(provider, found.provider_type, container, found.flags, found.key_spec)
 
-    def _read_property(self, context: ContextPointer, identifier: int) -> Refused | ctypes.Array[ctypes.c_char]:
-        size = wintypes.DWORD(0)
-        if not self._property(context, identifier, None, size) or size.value > _MAXIMUM_PROPERTY:
-            return Refused("CertGetCertificateContextProperty", last_error())
-        value = ctypes.create_string_buffer(size.value)
-        if not self._property(context, identifier, value, size):
-            return Refused("CertGetCertificateContextProperty", last_error())
-        return value
+    def _read_property(self, context: ContextPointer, identifier: int) -> ctypes.Array[ctypes.c_char] | None:
+        """Return a property, in a room as large as one may be; None where there is none, or a larger one."""
+        value = ctypes.create_string_buffer(_MAXIMUM_PROPERTY)
+        size = wintypes.DWORD(_MAXIMUM_PROPERTY)
+        return value if self._property(context, identifier, value, size) else None
 
 
 def bytes_at(address: int | None, count: int) -> bytes:
