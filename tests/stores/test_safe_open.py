@@ -405,6 +405,20 @@ def test_a_file_renewed_by_its_owner_is_read_as_it_is_now(file: Path, between: C
     assert b"renewed" == read(file)
 
 
+def test_a_link_that_goes_before_it_is_followed_is_missing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only who may decide what is read can take it away, and then there is nothing to read."""
+    link = file.with_name("link")
+    link.symlink_to(file)
+    genuine = os.readlink
+
+    def late(path: str, *, dir_fd: int | None = None) -> str:
+        link.unlink()
+        return genuine(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "readlink", late)
+    assert (Reason.STORE_MISSING, f"{link}: No such file or directory") == refusal(read(link))
+
+
 def test_a_file_that_grows_while_it_is_read_is_refused_at_the_limit(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

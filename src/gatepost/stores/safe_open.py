@@ -6,7 +6,7 @@ effective account and cannot be written by others; a sticky folder such as /tmp 
 what is ours in it. What is not trusted is read under the device's own ``allowed_paths`` alone. Nothing but regular files
 of bounded size is ever opened for reading. Source: ``docs/reference/semantics.md``, section 6.
 
-No certificate, key or database is understood here. Linux: the walk stands on ``O_PATH``.
+No certificate, key or database is understood here. On Linux the walk stands on ``O_PATH``, on macOS on ``O_EVTONLY``.
 """
 
 from __future__ import annotations
@@ -34,8 +34,12 @@ _MAXIMUM_COMPONENTS: Final = 256
 """Components walked in one path, those of followed links included."""
 
 # Pins a component without opening it: no FIFO waits, no device wakes, a link is seen as a link, and no lock of SQLite's
-# is lost when the descriptor is closed.
-_PIN: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+# is lost when the descriptor is closed. macOS has other names for it, and nobody has run this there.
+_PIN: Final[int] = os.O_CLOEXEC | (
+    os.O_PATH | os.O_NOFOLLOW
+    if hasattr(os, "O_PATH")
+    else getattr(os, "O_EVTONLY", 0) | getattr(os, "O_SYMLINK", 0) | os.O_NONBLOCK
+)
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -254,7 +258,11 @@ class _Walk:
         self._links += 1
         if self._links > _MAXIMUM_LINKS:
             return Obstacle(Reason.PATH_REFUSED, f"{path} is one of more than {_MAXIMUM_LINKS} links")
-        target = os.readlink("", dir_fd=link.descriptor)
+        # By its name, which only Linux can do without: in a folder in which nobody else can lay another in its place.
+        try:
+            target = os.readlink(link.name, dir_fd=self._steps[-2].descriptor)
+        except OSError as error:
+            return _obstacle(error, _join(self._steps))
         self._retreat(1 if target.startswith("/") else len(self._steps) - 1)
         self._pending.extend(_components(target))
         return None
