@@ -50,6 +50,10 @@ class CheckStatus(msgspec.Struct, frozen=True, kw_only=True):
     certificates: tuple[SeenCertificate, ...]
     faults: tuple[Fault, ...]
 
+    def counts(self, now: int) -> bool:
+        """Tell whether the verdict still says anything at ``now`` (ms), by this device's clock."""
+        return self.ends_at is None or now < self.ends_at
+
 
 class LastCycle(msgspec.Struct, frozen=True, kw_only=True):
     """The last cycle that the server acknowledged; times in ms, ``next_in`` in seconds."""

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 import msgspec
@@ -26,7 +26,7 @@ from gatepost.cli.words import COULD_NOT_TELL
 from gatepost.client.identity import LAST_REPORT, StateFolder
 from gatepost.client.transport import Server
 from gatepost.core.evaluation import Status
-from gatepost.errors import InputError
+from gatepost.errors import InputError, StateError
 
 if TYPE_CHECKING:
     from gatepost.agent.status import LastCycle
@@ -106,8 +106,7 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
         worker = Agent(folder, server, stores, host, now, Disclosure(settings.disclosure))
         if once:
             last = one_cycle(worker, status_folder(state))
-            _show(last, form)
-            sys.exit(max((_WORST[item.status] for item in last.verdicts), default=0))
+            _end_with(last, form)
         serve(worker, watch, bell, status_folder(state))
 
 
@@ -116,7 +115,7 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
 @click.option("--last-report", is_flag=True, help="Show, as JSON, what left this device last; for its owner alone.")
 @_format_option
 def status(*, state: Path, last_report: bool, form: str) -> None:
-    """Show what the last report came to, to any user; exit with its worst status (0, 1, 3)."""
+    """Show what the last report came to, to any user; exit with its worst status (0, 1, 3; 3 when its time is over)."""
     if last_report:
         content = StateFolder(state).load(LAST_REPORT)
         if content is None:
@@ -126,8 +125,7 @@ def status(*, state: Path, last_report: bool, form: str) -> None:
     last = status_folder(state).load()
     if last is None:
         raise InputError("--state", f"{state} has no report to show", "run `gatepost agent run --once` first")
-    _show(last, form)
-    sys.exit(max((_WORST[item.status] for item in last.verdicts), default=0))
+    _end_with(last, form)
 
 
 @agent.command()
@@ -151,7 +149,7 @@ def unenroll(state: Path) -> None:
     _insist_on_enrolment(folder)
     # Not under an agent that runs: it would go on with the key that it remembers.
     with folder.alone():
-        server = folder.load_registration().server
+        server = _server_of(folder)
         folder.forget()
         status_folder(state).remove()
     click.echo(f"this device is no longer enrolled with {server}")
@@ -170,8 +168,19 @@ def _insist_on_enrolment(folder: StateFolder) -> None:
         raise InputError("--state", problem, "run `gatepost agent enroll --server URL --token-file FILE` first")
 
 
-def _show(last: LastCycle, form: str) -> None:
+def _server_of(folder: StateFolder) -> str:
+    """Name the server of an enrolment that is to be forgotten, which may be damaged."""
+    try:
+        return folder.load_registration().server
+    except StateError:
+        return "any server"
+
+
+def _end_with(last: LastCycle, form: str) -> NoReturn:
+    """Show a cycle, and end with its worst status; a result whose time is over says nothing about now."""
+    moment = now()
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(last)).decode())
     else:
-        click.echo(show_verdicts(last))
+        click.echo(show_verdicts(last, moment))
+    sys.exit(max((_WORST[item.status] if item.counts(moment) else COULD_NOT_TELL for item in last.verdicts), default=0))

@@ -168,15 +168,20 @@ def _fault(fault: Fault) -> list[str]:
     return [f"{mark} {show_place(fault.location)}", f"    {click.style(fault.reason, fg='yellow')}: {fault.detail}"]
 
 
-def show_verdicts(last: LastCycle) -> str:
-    """Show what a cycle came to, check by check: the server's verdict, and what this device saw."""
+def show_verdicts(last: LastCycle, now: int) -> str:
+    """Show what a cycle came to, check by check: the server's verdict at ``now`` (ms), and what this device saw."""
     from gatepost.core.explanation import for_user
 
     lines = []
     for item in last.verdicts:
         word = click.style(item.status.value.upper(), fg=_COLOURS[item.status], bold=True)
         evidence = f"evidence: {item.evidence}" if item.evidence else ""
-        lines.append("  ".join(filter(None, (word, shown(item.name) or item.id, ", ".join(item.reasons), evidence))))
+        over = (
+            "" if item.counts(now) else click.style("its time is over: the agent has not reported since", fg="yellow")
+        )
+        lines.append(
+            "  ".join(filter(None, (word, shown(item.name) or item.id, ", ".join(item.reasons), evidence, over)))
+        )
         for certificate in item.certificates:
             lines += _seen(certificate)
         for fault in item.faults:
