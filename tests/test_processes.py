@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+import time
+from pathlib import Path
 
 import pytest
 
 from gatepost.errors import ProcessError
-from gatepost.processes import Running, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from gatepost.processes import Answered, Running, ask, run
 
 PYTHON = sys.executable
 
@@ -129,3 +127,82 @@ def test_a_program_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: p
         while not ready.exists():
             running.insist()
     assert not is_alive(running.identifier)
+
+
+# --- Programs that answer us ------------------------------------------------------------------------------------------
+
+
+def answer_of(code: str, question: bytes = b"", timeout: float = 30, limit: int = 100) -> Answered:
+    """Ask some Python."""
+    return ask(python(code), question, timeout=timeout, limit=limit, environment={})
+
+
+def test_a_question_of_any_size_is_answered() -> None:
+    """More than a pipe holds, in both directions: bytes, as they are."""
+    question = os.urandom(1 << 20)
+    answered = ask(["/bin/cat"], question, timeout=30, limit=1 << 20, environment={})
+    assert Answered(question, 0) == answered
+
+
+def test_whoever_answers_has_nothing_of_ours() -> None:
+    """No environment, no folder, no terminal, no other descriptor, a session of its own."""
+    code = "import os; print([*os.environ], os.getcwd(), os.listdir('/proc/self/fd'), os.getsid(0) == os.getpid())"
+    reading, writing = os.pipe()
+    os.set_inheritable(reading, True)  # noqa: FBT003 - its only argument.
+    answered = answer_of(code)
+    os.close(reading)
+    os.close(writing)
+    assert b"['LC_CTYPE'] / ['0', '1', '2', '3'] True\n" == answered.output
+
+
+def test_an_answer_that_is_too_long_is_cut_and_its_program_killed() -> None:
+    """One byte more shows that it was too long."""
+    assert Answered(b"a" * 101, None) == answer_of("while True: print('a' * 9999, end='')")
+    assert Answered(b"a" * 100, 0) == answer_of("print('a' * 100, end='')")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print('half', flush=True); import time; time.sleep(600)",
+        "print('half', flush=True); import os, time; os.close(1); time.sleep(600)",
+        "print('half', flush=True); import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()",
+    ],
+)
+def test_whoever_takes_too_long_is_killed_and_what_was_said_counts(code: str) -> None:
+    """Also who has closed the pipe and lives on."""
+    assert Answered(b"half\n", None) == answer_of(code, timeout=1)
+
+
+def test_what_a_program_has_started_goes_with_it() -> None:
+    """Here a sleeper that would hold the pipe for ten minutes."""
+    code = "import subprocess, time; print(subprocess.Popen(['/bin/sleep', '600']).pid, flush=True); time.sleep(600)"
+    answered = answer_of(code, timeout=1)
+    sleeper = int(answered.output)
+    assert answered.status is None
+    for _ in range(600):
+        if not _lives(sleeper):
+            return
+        time.sleep(0.1)
+    pytest.fail("it lives on")
+
+
+def _lives(process: int) -> bool:
+    """Tell whether a process is neither gone nor dead and only not yet buried."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_an_exit_code_and_a_signal_are_told() -> None:
+    """Whoever asked judges them."""
+    assert Answered(b"", 3) == answer_of("exit(3)")
+    assert Answered(b"", -9) == answer_of("import os; os.kill(os.getpid(), 9)")
+
+
+def test_a_program_that_is_not_there_is_said_to_be_that() -> None:
+    """As when it is run."""
+    with pytest.raises(ProcessError, match="is not installed"):
+        ask(["/nowhere"], b"", timeout=30, limit=1, environment={})
