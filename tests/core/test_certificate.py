@@ -19,10 +19,10 @@ from gatepost.core.certificate import (
     examine_authority,
     examine_issuance,
     parse_certificate,
-    parse_public_key,
     rfc3339,
 )
 from gatepost.core.extensions import KEY_USAGES, NameKind
+from gatepost.core.public_key import parse_public_key
 from gatepost.core.reason import Reason
 from tests import certificates as made
 from tests import der

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.core.certificate import PublicKey, parse_public_key
+from gatepost.core.public_key import PublicKey, parse_public_key
 from gatepost.core.signature import ecdsa_digest, public_key_of, verify_signature
 from tests.certificates import KeyKind, PrivateKey, private_key
 from tests.core.test_possession import NONCE, STATEMENT

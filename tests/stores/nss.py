@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gatepost.core.certificate import Certificate, parse_certificate, rsa_modulus
+from gatepost.core.certificate import Certificate, parse_certificate
+from gatepost.core.public_key import rsa_modulus
 from tests import der
 
 if TYPE_CHECKING:

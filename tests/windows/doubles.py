@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gatepost.core.certificate import parse_public_key
+from gatepost.core.public_key import parse_public_key
 from gatepost.stores.windows_api import Library, load_library
 
 KEY_HANDLE = 0x6A7E_0001_0000_0042

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
@@ -19,13 +18,14 @@ from OpenSSL import crypto
 from gatepost.core import der
 from gatepost.core.extensions import Extensions, parse_extensions
 from gatepost.core.name import DistinguishedName, parse_name
+from gatepost.core.public_key import PublicKey, parse_public_key
 from gatepost.core.reason import Reason
 
 _NO_CHECK_TIME: Final = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME, which pyOpenSSL does not name: the dates are judged by us, at an instant that is given."""
+_REMEMBERED_LENGTH: Final = 4_096
+"""Bytes of DER: devices' certificates have 400 to 2,000, so that what is remembered of OpenSSL's answers is 4 MiB at most."""
 _VERSION_3: Final = 2
-_MINIMUM_RSA_BITS: Final = 2048
-_MAXIMUM_RSA_BITS: Final = 8192
 _MAXIMUM_SERIAL: Final = 64
 """Bytes of a serial number: RFC 5280 allows 20, some issuers more; it is shown in decimal, which has to end."""
 
@@ -54,31 +54,6 @@ _STRONG_SIGNATURES: Final = frozenset(
 _RSA_PSS: Final = "1.2.840.113549.1.1.10"
 _STRONG_DIGESTS: Final = frozenset(bytes.fromhex(f"060960864801650304020{n}") for n in (1, 2, 3))
 """The encoded object identifiers of SHA-256, SHA-384 and SHA-512, as they stand in the parameters of RSA-PSS."""
-
-
-class KeyKind(StrEnum):
-    """The kinds of public key that a check accepts, by their names in messages."""
-
-    RSA = "RSA"
-    P256 = "P-256"
-    P384 = "P-384"
-    P521 = "P-521"
-    ED25519 = "Ed25519"
-
-
-_RSA: Final = "1.2.840.113549.1.1.1"
-_EC: Final = "1.2.840.10045.2.1"
-_CURVES: Final = {"1.2.840.10045.3.1.7": KeyKind.P256, "1.3.132.0.34": KeyKind.P384, "1.3.132.0.35": KeyKind.P521}
-
-
-class PublicKey(msgspec.Struct, frozen=True):
-    """A public key: the whole SubjectPublicKeyInfo, its kind (None: no check accepts it) and a name for messages."""
-
-    encoded: bytes
-    kind: KeyKind | None
-    name: str
-    material: bytes
-    """The bit string's content: an EC point, an Ed25519 key, or the DER of an RSAPublicKey."""
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -231,44 +206,6 @@ def _extensions(encoded: bytes, rest: list[der.Element]) -> Extensions:
     return Extensions()
 
 
-def parse_public_key(encoded: bytes) -> PublicKey:
-    """Read a SubjectPublicKeyInfo; an unknown algorithm is a key of no kind, broken DER raises `der.DerError`."""
-    outer = der.whole(encoded, der.SEQUENCE)
-    algorithm = der.expect(encoded, outer.start, outer.stop, der.SEQUENCE)
-    bits = der.expect(encoded, algorithm.stop, outer.stop, der.BIT_STRING)
-    oid_element = der.expect(encoded, algorithm.start, algorithm.stop, der.OBJECT_IDENTIFIER)
-    oid = der.dotted(der.content(encoded, oid_element))
-    material = encoded[bits.start + 1 : bits.stop]
-    parameters = encoded[oid_element.stop : algorithm.stop]
-    match oid:
-        case "1.3.101.112":
-            return PublicKey(encoded, KeyKind.ED25519, KeyKind.ED25519, material)
-        case _ if oid == _RSA:
-            length = rsa_bits(material)
-            kind = KeyKind.RSA if _MINIMUM_RSA_BITS <= length <= _MAXIMUM_RSA_BITS else None
-            return PublicKey(encoded, kind, f"RSA {length}", material)
-        case _ if oid == _EC and parameters[:1] == bytes((der.OBJECT_IDENTIFIER,)):
-            curve = der.dotted(der.content(parameters, der.whole(parameters, der.OBJECT_IDENTIFIER)))
-            kind = _CURVES.get(curve)
-            return PublicKey(encoded, kind, kind or f"EC on curve {curve}", material)
-        case _ if oid == _EC:
-            return PublicKey(encoded, None, "EC with explicit curve parameters", material)
-        case _:
-            return PublicKey(encoded, None, f"algorithm {oid}", material)
-
-
-def rsa_modulus(material: bytes) -> bytes:
-    """Return the modulus in an RSAPublicKey (RFC 8017, A.1.1), without leading zeros; raises `der.DerError`."""
-    sequence = der.whole(material, der.SEQUENCE)
-    modulus = der.expect(material, sequence.start, sequence.stop, der.INTEGER)
-    return der.content(material, modulus).lstrip(b"\0")
-
-
-def rsa_bits(material: bytes) -> int:
-    """Return the length of an RSA key in bits."""
-    return int.from_bytes(rsa_modulus(material), "big").bit_length()
-
-
 def examine_authority(authority: Certificate) -> Refusal | None:
     """Step 1: may this certificate sign others at all? None means yes. Asked at upload and at each evaluation."""
     extensions = authority.extensions
@@ -330,18 +267,30 @@ def _trust(authority: bytes) -> crypto.X509Store:
 
 
 def _openssl(certificate: Certificate, authority: Certificate) -> Refusal | None:
-    expected = f"signed by the key of {authority.subject.text}"
+    # A device asks twice within one cycle, and the same again in the next. Only small certificates are remembered, so that
+    # what is remembered is bounded.
+    ask = _ask_openssl if len(certificate.der) <= _REMEMBERED_LENGTH else _ask_openssl.__wrapped__
+    answer = ask(certificate.der, authority.der)
+    if answer is None:
+        return None
+    reason, found = answer
+    return Refusal(4, reason, f"signed by the key of {authority.subject.text}", found)
+
+
+@lru_cache(maxsize=1024)
+def _ask_openssl(certificate: bytes, authority: bytes) -> tuple[Reason, str] | None:
+    """Ask about signature and constraints alone, which time does not change; None means that they hold."""
     try:
-        subject = crypto.load_certificate(crypto.FILETYPE_ASN1, certificate.der)
-        chain = crypto.X509StoreContext(_trust(authority.der), subject).get_verified_chain()
+        subject = crypto.load_certificate(crypto.FILETYPE_ASN1, certificate)
+        chain = crypto.X509StoreContext(_trust(authority), subject).get_verified_chain()
     except crypto.X509StoreContextError as error:
         number = int(error.errors[0])
         reason = _OPENSSL_ERRORS.get(number, Reason.MALFORMED_CERTIFICATE)
-        return Refusal(4, reason, expected, f"OpenSSL error {number}: {error.errors[2]}")
+        return reason, f"OpenSSL error {number}: {error.errors[2]}"
     except crypto.Error as error:
-        return Refusal(4, Reason.MALFORMED_CERTIFICATE, expected, f"OpenSSL cannot read it: {_last_words(error)}")
+        return Reason.MALFORMED_CERTIFICATE, f"OpenSSL cannot read it: {_last_words(error)}"
     # A store of one certificate gives no other chain than the certificate and its issuer; if one did, it would not count.
-    other = Refusal(4, Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE, expected, f"a chain of {len(chain)}")
+    other = Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE, f"a chain of {len(chain)}"
     return None if len(chain) == 2 else other  # noqa: PLR2004 - as above.
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 if TYPE_CHECKING:
-    from gatepost.core.certificate import PublicKey
+    from gatepost.core.public_key import PublicKey
 
 
 def verify_signature(key: PublicKey, signature: bytes, statement: bytes) -> bool:

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from gatepost.core.certificate import Certificate, KeyKind, Malformed, parse_certificate, rsa_modulus
+from gatepost.core.certificate import Certificate, Malformed, parse_certificate
 from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
 from gatepost.core.name import parse_name
+from gatepost.core.public_key import KeyKind, rsa_modulus
 from gatepost.core.reason import Reason
 from gatepost.stores.hot_journal import NOWHERE, UNDO_FIRST, ask_copy
 from gatepost.stores.safe_open import MAXIMUM_DATABASE, Obstacle, open_file, shown
@@ -29,7 +30,7 @@ from gatepost.stores.safe_open import MAXIMUM_DATABASE, Obstacle, open_file, sho
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gatepost.core.certificate import PublicKey
+    from gatepost.core.public_key import PublicKey
     from gatepost.stores.deputy import Deputy
     from gatepost.stores.interface import Query, Unsigned
     from gatepost.stores.safe_open import Access, OpenFile

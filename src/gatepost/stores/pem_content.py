@@ -31,7 +31,7 @@ from gatepost.stores.safe_open import MAXIMUM_PEM_FILE, Obstacle, read_file, sho
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gatepost.core.certificate import PublicKey
+    from gatepost.core.public_key import PublicKey
     from gatepost.stores.safe_open import Access
 
 _CERTIFICATES: Final = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})

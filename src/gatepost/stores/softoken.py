@@ -15,8 +15,8 @@ from contextlib import suppress
 from ctypes import POINTER, Structure, byref, c_char_p, c_ubyte, c_ulong, c_void_p
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from gatepost.core.certificate import KeyKind
 from gatepost.core.finding import KeyState
+from gatepost.core.public_key import KeyKind
 from gatepost.core.signature import ecdsa_digest, verify_signature
 from gatepost.stores.interface import Unsigned
 from gatepost.stores.nssdb import NssDatabase, key_material
@@ -25,7 +25,8 @@ from gatepost.stores.safe_open import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gatepost.core.certificate import Certificate, PublicKey
+    from gatepost.core.certificate import Certificate
+    from gatepost.core.public_key import PublicKey
     from gatepost.stores.safe_open import Access
 
 LIBRARY: Final = "libsoftokn3.so"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gatepost.core.certificate import KeyKind
 from gatepost.core.criteria import shown
 from gatepost.core.finding import KeyState
+from gatepost.core.public_key import KeyKind
 from gatepost.core.signature import ecdsa_digest, verify_signature
 from gatepost.stores.interface import Unsigned
 from gatepost.stores.windows_api import ContextPointer, KeyProvider, Refused
@@ -25,7 +25,8 @@ from gatepost.stores.windows_key_api import NCRYPT_KEY, PROVIDER_RSA_AES, Key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gatepost.core.certificate import Certificate, PublicKey
+    from gatepost.core.certificate import Certificate
+    from gatepost.core.public_key import PublicKey
     from gatepost.stores.windows_key_api import KeyApi
 
 _TRIAL: Final = b"gatepost key check v1\0"

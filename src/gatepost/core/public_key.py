@@ -1,0 +1,76 @@
+"""Public keys in certificates: of which kind they are, and whether a check accepts that kind (section 2, step 6)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from gatepost.core import der
+
+_MINIMUM_RSA_BITS: Final = 2048
+_MAXIMUM_RSA_BITS: Final = 8192
+
+
+class KeyKind(StrEnum):
+    """The kinds of public key that a check accepts, by their names in messages."""
+
+    RSA = "RSA"
+    P256 = "P-256"
+    P384 = "P-384"
+    P521 = "P-521"
+    ED25519 = "Ed25519"
+
+
+_RSA: Final = "1.2.840.113549.1.1.1"
+_EC: Final = "1.2.840.10045.2.1"
+_CURVES: Final = {"1.2.840.10045.3.1.7": KeyKind.P256, "1.3.132.0.34": KeyKind.P384, "1.3.132.0.35": KeyKind.P521}
+
+
+class PublicKey(msgspec.Struct, frozen=True):
+    """A public key: the whole SubjectPublicKeyInfo, its kind (None: no check accepts it) and a name for messages."""
+
+    encoded: bytes
+    kind: KeyKind | None
+    name: str
+    material: bytes
+    """The bit string's content: an EC point, an Ed25519 key, or the DER of an RSAPublicKey."""
+
+
+def parse_public_key(encoded: bytes) -> PublicKey:
+    """Read a SubjectPublicKeyInfo; an unknown algorithm is a key of no kind, broken DER raises `der.DerError`."""
+    outer = der.whole(encoded, der.SEQUENCE)
+    algorithm = der.expect(encoded, outer.start, outer.stop, der.SEQUENCE)
+    bits = der.expect(encoded, algorithm.stop, outer.stop, der.BIT_STRING)
+    oid_element = der.expect(encoded, algorithm.start, algorithm.stop, der.OBJECT_IDENTIFIER)
+    oid = der.dotted(der.content(encoded, oid_element))
+    material = encoded[bits.start + 1 : bits.stop]
+    parameters = encoded[oid_element.stop : algorithm.stop]
+    match oid:
+        case "1.3.101.112":
+            return PublicKey(encoded, KeyKind.ED25519, KeyKind.ED25519, material)
+        case _ if oid == _RSA:
+            length = rsa_bits(material)
+            kind = KeyKind.RSA if _MINIMUM_RSA_BITS <= length <= _MAXIMUM_RSA_BITS else None
+            return PublicKey(encoded, kind, f"RSA {length}", material)
+        case _ if oid == _EC and parameters[:1] == bytes((der.OBJECT_IDENTIFIER,)):
+            curve = der.dotted(der.content(parameters, der.whole(parameters, der.OBJECT_IDENTIFIER)))
+            kind = _CURVES.get(curve)
+            return PublicKey(encoded, kind, kind or f"EC on curve {curve}", material)
+        case _ if oid == _EC:
+            return PublicKey(encoded, None, "EC with explicit curve parameters", material)
+        case _:
+            return PublicKey(encoded, None, f"algorithm {oid}", material)
+
+
+def rsa_modulus(material: bytes) -> bytes:
+    """Return the modulus in an RSAPublicKey (RFC 8017, A.1.1), without leading zeros; raises `der.DerError`."""
+    sequence = der.whole(material, der.SEQUENCE)
+    modulus = der.expect(material, sequence.start, sequence.stop, der.INTEGER)
+    return der.content(material, modulus).lstrip(b"\0")
+
+
+def rsa_bits(material: bytes) -> int:
+    """Return the length of an RSA key in bits."""
+    return int.from_bytes(rsa_modulus(material), "big").bit_length()
