@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gatepost.cli.settings import AgentSettings
 from gatepost.cli.serving import ServerSettings
+from gatepost.cli.settings import AgentSettings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
+import msgspec
+
 from gatepost.cli.places import PlaceSettings
 from gatepost.core.device import VARIABLES
 from gatepost.errors import InputError
@@ -18,7 +20,7 @@ SETTINGS: Final = Path("/etc/gatepost/agent.toml")
 class AgentSettings(PlaceSettings, frozen=True, kw_only=True):
     """All settings: where certificates lie (`PlaceSettings`), and what the agent says."""
 
-    facts: dict[str, str] = {}
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
     """Facts that replace what the host says: serial_number, hostname, device_uuid."""
     disclosure: Literal["nearby", "counts"] = "nearby"
     """What a report says of certificates of other issuers: which are one step away, or their number alone."""
