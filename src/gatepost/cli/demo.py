@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -38,11 +39,17 @@ def demo(*, goes_on: bool, keep: bool) -> None:
     _insist_on_tools()
     folder = Path(tempfile.mkdtemp(prefix="gatepost-demo-"))
     _say(f"Everything is written to {folder}, and nothing anywhere else. The server listens on loopback.")
+    # Whoever ends this ends the server too, and the folder goes.
+    signal.signal(signal.SIGTERM, _end)
     try:
         _tell(Story(folder), goes_on=goes_on)
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _insist_on_tools() -> None:

@@ -52,7 +52,7 @@ class Story:
 
     def gatepost(self, *arguments: str, expect: tuple[int, ...] = (0,), token: str = "") -> Finished:
         """Run a command of ours in a process of its own."""
-        environment = {**os.environ, "NO_COLOR": "1", **({"GATEPOST_ENROLLMENT_TOKEN": token} if token else {})}
+        environment = _environment() | ({"GATEPOST_ENROLLMENT_TOKEN": token} if token else {})
         command = [sys.executable, "-m", "gatepost", *arguments]
         return run(command, timeout=_PATIENCE, environment=environment, expect=expect)
 
@@ -113,7 +113,7 @@ class Story:
         self.account, self.token = document["account_id"], document["token"]
         listen = f"127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "gatepost", "server", "run", "--database", self.database, "--listen", listen]
-        running = Running(command, self.folder / "server.log")
+        running = Running(command, self.folder / "server.log", _environment())
         try:
             self._wait_for(running)
         except BaseException:
@@ -168,6 +168,12 @@ class Story:
         answer = self.gatepost("agent", "run", "--once", *arguments, expect=(0, 1, 3))
         document: dict[str, Any] = msgspec.json.decode(answer.stdout)
         return document
+
+
+def _environment() -> dict[str, str]:
+    """Return what a command of the story finds around it: none of a person's own settings of Gatepost."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
+    return kept | {"NO_COLOR": "1"}
 
 
 def _free_port() -> int:
