@@ -114,3 +114,55 @@ def test_a_status_that_cannot_be_written_or_read_is_said(tmp_path: Path) -> None
     (tmp_path / "status.json").mkdir()
     with pytest.raises(StateError, match="cannot be read"):
         StatusFolder(tmp_path).load()
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
+def test_a_status_is_not_written_where_others_may_write(tmp_path: Path, mode: int) -> None:
+    """They could exchange the new file for a link, and have a file of their choice made readable for everybody."""
+    folder = tmp_path / "status"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(StateError, match="yours alone to write"):
+        StatusFolder(folder).save(describe_cycle(cycle(), 5))
+    assert [] == list(folder.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_status_is_not_written_into_a_folder_of_somebody_elses(tmp_path: Path) -> None:
+    """Whoever made it first, beside a state in a place such as /tmp, decides what lies in it."""
+    folder = tmp_path / "status"
+    folder.mkdir()
+    os.chown(folder, 65_534, 65_534)
+    with pytest.raises(StateError, match="yours alone to write"):
+        StatusFolder(folder).save(describe_cycle(cycle(), 5))
+    assert [] == list(folder.iterdir())
+
+
+def test_a_status_is_not_written_through_a_link(tmp_path: Path) -> None:
+    """A link in the folder's place leads to another folder of the agent's account, whose own file would be lost."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "status.json").write_bytes(b"precious")
+    (tmp_path / "status").symlink_to(elsewhere)
+    with pytest.raises(StateError, match="cannot be written"):
+        StatusFolder(tmp_path / "status").save(describe_cycle(cycle(), 5))
+    with pytest.raises(StateError, match="cannot be opened"):
+        StatusFolder(tmp_path / "status").remove()
+    assert ([elsewhere / "status.json"], b"precious") == (
+        list(elsewhere.iterdir()),
+        (elsewhere / "status.json").read_bytes(),
+    )
+
+
+def test_a_link_beside_the_file_is_replaced_and_not_written_through(tmp_path: Path) -> None:
+    """Whatever the crash of an earlier agent, or somebody else, has left there."""
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    precious.chmod(0o600)
+    folder = tmp_path / "status"
+    folder.mkdir(mode=0o755)
+    for name in (".status.json.new", "status.json"):
+        (folder / name).symlink_to(precious)
+    StatusFolder(folder).save(describe_cycle(cycle(), 5))
+    assert (b"precious", 0o600) == (precious.read_bytes(), stat.S_IMODE(precious.stat().st_mode))
+    assert not (folder / "status.json").is_symlink()

@@ -2,11 +2,15 @@
 
 It lies in a folder of its own that everybody may read and only the agent write, so that `gatepost agent status` needs no
 rights. What the device's users may not know is not in it: nothing says what would have passed, and what lies in one user's
-store is not shown to the others.
+store is not shown to the others. Where the agent's own folder was put into a place in which others write, they could lay a
+link or a folder of theirs in its way; so it is opened once, judged, and written through that descriptor alone.
 """
 
 from __future__ import annotations
 
+import os
+import stat
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,13 +23,16 @@ from gatepost.core.reason import Reason
 from gatepost.errors import StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from gatepost.agent.cycle import Answered, Cycle
     from gatepost.wire.device import Verdict
 
 _FILE: Final = "status.json"
+_DRAFT: Final = f".{_FILE}.new"
 _MAXIMUM_FILE: Final = 1 << 20
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class SeenCertificate(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,22 +121,36 @@ class StatusFolder:
 
     def save(self, last: LastCycle) -> None:
         """Put the last cycle in the place of the one before, whole."""
-        path, beside = self._folder / _FILE, self._folder / f".{_FILE}.new"
         try:
-            self._make_folder()
-            beside.unlink(missing_ok=True)
-            with beside.open("xb") as file:
-                file.write(msgspec.json.encode(last))
-            beside.chmod(0o644)
-            beside.rename(path)
+            with self._open() as folder:
+                _replace(folder, msgspec.json.encode(last))
         except OSError as error:
-            raise StateError(str(path), f"cannot be written: {error.strerror}") from error
+            raise StateError(str(self._folder / _FILE), f"cannot be written: {error.strerror}") from error
 
-    def _make_folder(self) -> None:
-        """Make the folder where there is none, for everybody to read also where a service's umask would not have it so."""
-        if not self._folder.is_dir():
+    @contextmanager
+    def _open(self) -> Iterator[int]:
+        """Open the folder, made where there is none, once it is known that nobody else decides what lies in it."""
+        is_new = self._make_folder()
+        descriptor = os.open(self._folder, _FOLDER)
+        try:
+            status = os.fstat(descriptor)
+            if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                detail = f"must be yours alone to write: chown to uid {os.geteuid()} and chmod 755 it, or remove it"
+                raise StateError(str(self._folder), detail)
+            if is_new:
+                # For everybody to read, also where a service's umask would not have it so.
+                os.fchmod(descriptor, 0o755)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _make_folder(self) -> bool:
+        """Make the folder; False where something has its name already."""
+        try:
             self._folder.mkdir(parents=True)
-            self._folder.chmod(0o755)
+        except FileExistsError:
+            return False
+        return True
 
     def load(self) -> LastCycle | None:
         """Return the last cycle; None before the first."""
@@ -146,4 +167,25 @@ class StatusFolder:
 
     def remove(self) -> None:
         """Forget it."""
-        (self._folder / _FILE).unlink(missing_ok=True)
+        try:
+            descriptor = os.open(self._folder, _FOLDER)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StateError(str(self._folder), f"cannot be opened: {error.strerror}") from error
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(_FILE, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _replace(folder: int, content: bytes) -> None:
+    """Write the file beside its place, and rename it into it."""
+    with suppress(FileNotFoundError):
+        os.unlink(_DRAFT, dir_fd=folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(_DRAFT, flags, 0o644, dir_fd=folder), "wb") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(content)
+    os.rename(_DRAFT, _FILE, src_dir_fd=folder, dst_dir_fd=folder)
