@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import sys
 import traceback
 import warnings
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STRANGER = 65534  # nobody
+CHILD = (sys.executable, "-I", "-m", "gatepost.stores.child")
 _FAILED = b"\xff"
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be or make another user")
