@@ -107,13 +107,10 @@ def _make_checks(story: Story, variable: str) -> None:
     _say(f"POST /client/v4/accounts/…/mtls_certificates   -> {uploaded['id']}")
     nss: dict[str, object] = {"locations": {"trust_stores": ["system"]}}
     pem: dict[str, object] = {"locations": {"paths": [str(story.pem), str(story.pem_key)]}}
-    for name, where, evidence in (("NSS database", nss, "key_present"), ("PEM files", pem, None)):
+    for name, where in (("NSS database", nss), ("PEM files", pem)):
         rule = _rule(name, uploaded["id"], variable, where)
         made = story.call("POST", "/devices/posture", rule)
         _say(f"POST /client/v4/accounts/…/devices/posture     -> {made['id']}  {name!r}")
-        if evidence:
-            story.call("PUT", f"/gatepost/checks/{made['id']}/options", {"evidence": evidence})
-            _say(f"PUT  …/gatepost/checks/{made['id']}/options   evidence: {evidence}")
 
 
 def _rule(name: str, certificate: str, variable: str, where: dict[str, object]) -> dict[str, object]:
