@@ -350,6 +350,7 @@ def test_a_rule_that_cannot_be_read_is_refused(device: Device) -> None:
         (("--san", "dns:${x}"), "--san has the unknown variable"),
         (("--path", "relative.pem"), "--path is not absolute"),
         (("--path", ""), "--path is not absolute"),
+        (("--path", "pkcs11:token=a?pin-value=1"), "--path has a PIN in it"),
         (("--path", "/x") * 17, "--path has 1"),
         (("--san", "x") * 65, "--san has 65 names"),
         (("--evidence", "hardware"), "--evidence hardware can be reached by no certificate"),

@@ -31,6 +31,7 @@ from gatepost.core.device import VARIABLES, parse_template
 from gatepost.core.evaluation import Evaluation, Status
 from gatepost.core.pem import scan_pem
 from gatepost.core.reason import Reason
+from gatepost.core.token_uri import SCHEME, parse_token_uri
 from gatepost.errors import InputError
 
 _MAXIMUM_FILE: Final = 256 * 1024
@@ -165,8 +166,7 @@ def _from_flags(options: Options, authorities: tuple[Certificate, ...]) -> Check
         stores = (TrustStore.SYSTEM,)
     system = _system(options)
     for path in options["path"]:
-        if not path.startswith(("/", "pkcs11:")):
-            raise InputError("--path", f"is not absolute: {path!r}", f"write {str(Path(path).absolute())!r}")
+        _refuse_path(path)
     return Check(
         id="local",
         authorities=authorities,
@@ -178,6 +178,13 @@ def _from_flags(options: Options, authorities: tuple[Certificate, ...]) -> Check
         operating_system=system,
         locations=Locations(stores, options["path"]),
     )
+
+
+def _refuse_path(path: str) -> None:
+    if path.startswith(SCHEME):
+        parse_token_uri(path, "--path")
+    elif not path.startswith("/"):
+        raise InputError("--path", f"is not absolute: {path!r}", f"write {str(Path(path).absolute())!r}")
 
 
 def read_instant(text: str | None) -> datetime:

@@ -97,6 +97,8 @@ def test_a_required_field_that_is_missing_is_named(field: str) -> None:
         ({"locations": {"paths": ["/home/${hostname}"]}}, "/input/locations/paths/0", "variables are for names"),
         ({"locations": {"paths": [""]}}, "/input/locations/paths/0", "no absolute path"),
         ({"locations": {"paths": ["C:\\a.pem"]}}, "/input/locations/paths/0", "no absolute path on linux"),
+        ({"locations": {"paths": ["pkcs11:?pin-value=1"]}}, "/input/locations/paths/0", "has a PIN in it"),
+        ({"locations": {"paths": ["/a", "pkcs11:label=x"]}}, "/input/locations/paths/1", "known here are token"),
         ({"locations": "system"}, "/input/locations", "expected an object"),
     ],
 )

@@ -25,6 +25,7 @@ from gatepost.core.check import (
 )
 from gatepost.core.device import Template, parse_template
 from gatepost.core.extensions import NameKind
+from gatepost.core.token_uri import SCHEME, parse_token_uri
 from gatepost.errors import InputError
 from gatepost.wire.management.strict import convert_strictly, shown
 
@@ -181,7 +182,8 @@ def _check_path(path: str, system: OperatingSystem, field: str) -> None:
     """Refuse what is no absolute path; what lies there, and whose it is, the device looks at (section 6)."""
     if not path.isprintable():
         raise InputError(field, f"is {shown(path)}", "a path without control characters")
-    if path.startswith("pkcs11:"):
+    if path.startswith(SCHEME):
+        parse_token_uri(path, field)
         return
     if "${" in path:
         raise InputError(field, f"is {shown(path)}", "variables are for names; a path stands as it is")
