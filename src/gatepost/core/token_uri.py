@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -36,6 +35,7 @@ _IN_QUERY: Final = _Grammar(
     ("module-path", "module-name", "pin-source"),
     re.compile(r"(?:[A-Za-z0-9._~:\[\]@!$'()*+,=/?|-]|%[0-9A-Fa-f]{2})*"),
 )
+_ENCODED: Final = re.compile(rb"%(..)")
 _PATH: Final = re.compile(r"(?:file:(?://)?)?(/[^/].*)")
 
 
@@ -89,8 +89,12 @@ def _split(part: str, separator: str, grammar: _Grammar, field: str) -> dict[str
         _refuse(name, value, grammar, field)
         if name in found:
             raise InputError(field, f"has the attribute {name!r} twice", "each once")
-        found[name] = unquote_to_bytes(value)
+        found[name] = _ENCODED.sub(_byte, value.encode())
     return found
+
+
+def _byte(encoded: re.Match[bytes]) -> bytes:
+    return bytes((int(encoded[1], 16),))
 
 
 def _refuse(name: str, value: str, grammar: _Grammar, field: str) -> None:
