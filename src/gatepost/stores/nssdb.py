@@ -169,9 +169,11 @@ class NssDatabase:
         with _ONE_READER:
             for name in ("cert9.db", "key4.db"):
                 with open_file(f"{self._directory}/{name}", self._access, MAXIMUM_DATABASE) as file:
-                    obstacle = file if isinstance(file, Obstacle) else _examine(file)
+                    if isinstance(file, Obstacle):
+                        return file
+                    obstacle = _examine(file)
                     if obstacle is not None:
-                        return obstacle
+                        return _at(file.path, obstacle)
         return None
 
     def _read(self, query: Query) -> Findings:
