@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import os
 import socket
 import ssl
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 AUTHORITY = CertificateAuthority.create(cn="Server CA")
 ACKNOWLEDGED = msgspec.json.encode(ANSWERS["acknowledgement"])
+VERDICT = msgspec.json.decode(ACKNOWLEDGED)["verdicts"][0]
 SECRET = b"a-report-that-nobody-else-may-see"
 
 
@@ -261,6 +263,38 @@ def refused(body: dict[str, object], status: str) -> ReportRefusedError | Server
         return error.value
 
 
+@pytest.mark.parametrize("status", ["200 OK", "409 Conflict", "500 Internal Server Error"])
+def test_an_answer_that_is_nested_without_end_is_not_ours(status: str) -> None:
+    """It is refused like any other, and does not end the agent."""
+    with Peer(answer(b'{"x":' + b"[" * 100_000, status)) as peer:
+        assert "not ours" in failure(peer.url).detail
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"next_in": 0},
+        {"next_in": -1},
+        {"next_in": 10**400},
+        {"verdicts": [{**VERDICT, "ends_at": 10**300}]},
+        {"verdicts": [{**VERDICT, "ends_at": 253402300800000}]},
+    ],
+)
+def test_an_acknowledgement_is_not_ours_when_its_times_are_none(change: dict[str, object]) -> None:
+    """A report due at once would make the agent report without a pause; a number without end would end it."""
+    document = msgspec.json.decode(ACKNOWLEDGED) | change
+    with Peer(answer(json.dumps(document).encode())) as peer:
+        assert "not ours" in failure(peer.url).detail
+
+
+@pytest.mark.parametrize("again_in", [-1, 10**30])
+def test_a_call_is_not_ours_when_its_pause_is_none(again_in: int) -> None:
+    """A thread cannot wait for so long, nor for less than nothing."""
+    body = json.dumps({"report_now": False, "again_in": again_in}).encode()
+    with Peer(answer(body)) as peer, Server(peer.url) as server, pytest.raises(TransportError, match="not ours"):
+        server.wait(b"x")
+
+
 def test_a_reason_of_the_closed_list_refuses_the_report() -> None:
     """With the fresh nonce that comes along."""
     nonce = base64.b64encode(bytes(range(40))).decode()
@@ -302,7 +336,14 @@ def test_each_call_goes_to_its_own_path_with_what_belongs_to_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "year"), [("Date: Mon, 01 Jun 2026 00:00:00 GMT\r\n", 2026), ("Date: soon\r\n", None), ("", None)]
+    ("headers", "year"),
+    [
+        ("Date: Mon, 01 Jun 2026 00:00:00 GMT\r\n", 2026),
+        ("Date: soon\r\n", None),
+        ("Date: Mon, 01 Jan 99999999999 00:00:00 GMT\r\n", None),
+        ("Date: Mon, 01 Jan 2024 00:00:00 +9999999999999\r\n", None),
+        ("", None),
+    ],
 )
 def test_a_sign_of_life_tells_the_servers_time_when_it_says_it(headers: str, year: int | None) -> None:
     """Whatever the status; the content is not looked at."""

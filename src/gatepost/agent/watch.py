@@ -27,6 +27,8 @@ _AFTER_FAILURE: Final = 30.0
 """Seconds until the server is asked again to call us, when it could not be."""
 _DEBOUNCE: Final = 50
 """ms in which changes of files are gathered."""
+_SHORTEST_PAUSE: Final = 0.2
+"""Seconds between two requests to be called: a server that answers each at once must not make us ask without end."""
 
 Mark = tuple[tuple[str, int, int, int, int], ...]
 
@@ -93,7 +95,8 @@ def mark_of(files: tuple[str, ...]) -> Mark:
     for path in files:
         try:
             status = os.stat(path)  # noqa: PTH116 - called at every change; a Path would be made for nothing.
-        except OSError:
+        except (OSError, ValueError):
+            # ValueError: what can be no path, such as one with a NUL in it. The reader says so.
             marks.append((path, 0, 0, 0, 0))
         else:
             marks.append((path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
@@ -101,9 +104,10 @@ def mark_of(files: tuple[str, ...]) -> Mark:
 
 
 def _existing_folder(path: str) -> str:
-    """Return the nearest folder above ``path`` that exists: what is missing will be made in it."""
+    """Return the nearest folder above ``path`` that exists: what is missing will be made in it. "/" where there is none."""
     folder = os.path.dirname(path)  # noqa: PTH120 - as in `mark_of`.
-    while folder != "/" and not os.path.isdir(folder):  # noqa: PTH112 - as above.
+    # A path that is not absolute, which no server of ours sends, has no folder at its top.
+    while folder.rstrip("/") and not os.path.isdir(folder):  # noqa: PTH112 - as above.
         folder = os.path.dirname(folder)  # noqa: PTH120 - as above.
     return folder or "/"
 
@@ -168,4 +172,4 @@ class CallWatch:
                 self._pause.wait(min(_AFTER_FAILURE, 2.0**calls / 2))
             else:
                 calls = 0
-                self._pause.wait(called.again_in)
+                self._pause.wait(max(_SHORTEST_PAUSE, called.again_in))

@@ -33,6 +33,8 @@ _TIMEOUT: Final = httpx2.Timeout(20.0, connect=10.0)
 _WAITING: Final = httpx2.Timeout(75.0, connect=10.0)
 """For a wait to be called, which the server answers within 50 s."""
 _OK: Final = 200
+_NOT_OURS: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+"""What decoding raises; the second where an answer is nested without end, which must not end the agent."""
 
 _T = TypeVar("_T")
 
@@ -136,7 +138,7 @@ class Server:
             raise _unreachable(url, error) from error
         try:
             return parsedate_to_datetime(date)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
     def _post(self, path: str, document: bytes, kind: type[_T], headers: dict[str, str]) -> _T:
@@ -146,7 +148,7 @@ class Server:
             raise _refusal(url, status, content)
         try:
             return msgspec.json.decode(content, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except _NOT_OURS as error:
             raise TransportError(url, f"answered {status} with something that is not ours ({error})") from error
 
     def _exchange(self, url: str, document: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
@@ -172,7 +174,7 @@ def _unreachable(url: str, error: httpx2.HTTPError) -> TransportError:
 def _refusal(url: str, status: int, content: bytes) -> ServerRefusedError | ReportRefusedError | TransportError:
     try:
         refusal = msgspec.json.decode(content, type=Refusal)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _NOT_OURS:
         return TransportError(url, f"answered {status} with something that is not ours")
     if refusal.reason in set(Reason):
         # A nonce of another length is none, and must not get into a statement.

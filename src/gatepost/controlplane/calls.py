@@ -25,6 +25,8 @@ _GLANCE: Final = 0.5
 """Seconds between two looks at the versions of the accounts whose agents wait."""
 _AGAIN_WHEN_FULL: Final = 30
 """Seconds after which an agent asks again that found no room to wait."""
+_AGAIN_WHEN_REPLACED: Final = 30
+"""Seconds for an agent whose wait a newer one ended: two with one state would otherwise end each other's without a pause."""
 
 
 class _Waiting(msgspec.Struct, eq=False):
@@ -83,9 +85,10 @@ class Calls:
         except TimeoutError:
             report_now = False
         finally:
-            if self._waiting.get(key) is waiting:
+            replaced = self._waiting.get(key) is not waiting
+            if not replaced:
                 del self._waiting[key]
-        return Called(report_now=report_now, again_in=0)
+        return Called(report_now=report_now, again_in=_AGAIN_WHEN_REPLACED if replaced else 0)
 
     def _ring(self, key: tuple[int, int]) -> None:
         waiting = self._waiting.get(key)

@@ -36,6 +36,8 @@ MAXIMUM_REPORT: Final = 64 * 1024
 MAXIMUM_CHECKS: Final = 64
 """As many checks as one device answers."""
 _MAXIMUM_FAULTS: Final = 64
+_LAST_INSTANT: Final = 253_402_300_799_999
+"""The last ms of the year 9999: no certificate ends later, and no date can be shown that does."""
 _PLACE: Final = re.compile(r"(?P<problem>.*) - at (?:`key` in )?`\$(?P<path>.*)`", re.DOTALL)
 """How msgspec ends its words where something within a document is wrong."""
 
@@ -49,6 +51,11 @@ Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Nonce = Annotated[bytes, msgspec.Meta(min_length=NONCE_LENGTH, max_length=NONCE_LENGTH)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+_YEAR: Final = 366 * 24 * 3_600
+Due = Annotated[int, msgspec.Meta(ge=1, le=_YEAR)]
+"""Seconds until a report is due: as a schedule, never at once, so that no answer makes an agent report without a pause."""
+Pause = Annotated[int, msgspec.Meta(ge=0, le=_YEAR)]
+"""Seconds to wait."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -111,7 +118,7 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     """The server's answer, after a while or at once: report now or not, and in how many seconds to ask again."""
 
     report_now: bool
-    again_in: int
+    again_in: Pause
 
 
 class PlacedCandidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -143,7 +150,7 @@ class NearbyCertificate(msgspec.Struct, frozen=True, kw_only=True):
 
     issuer: Text
     sha256: Fingerprint
-    not_after: Annotated[int, msgspec.Meta(ge=-(2**45), le=253402300799999)]
+    not_after: Annotated[int, msgspec.Meta(ge=-(2**45), le=_LAST_INSTANT)]
     via: Fingerprint
 
 
@@ -180,7 +187,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     reasons: tuple[Reason, ...]
     evidence: Evidence | None
-    ends_at: int | None
+    ends_at: Annotated[int, msgspec.Meta(ge=0, le=_LAST_INSTANT)] | None
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,7 +196,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: int
     nonce: Nonce
     checks_version: int
-    next_in: int
+    next_in: Due
     verdicts: tuple[Verdict, ...] = ()
 
 

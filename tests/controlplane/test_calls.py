@@ -1,0 +1,41 @@
+"""Agents that wait to be called, when two of them are one device."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatepost.controlplane.calls import Calls
+from gatepost.wire.device import Called
+from tests.controlplane.house import House, open_house
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """Give a house of one account."""
+    with open_house(tmp_path) as opened:
+        yield opened
+
+
+async def test_a_wait_that_a_newer_one_ends_is_not_asked_for_again_at_once(house: House) -> None:
+    """Two machines made from one image would end each other's waits as fast as their network allows."""
+    registration = house.admit().registration
+    calls = Calls(house.services.storage, 10)
+    first = asyncio.create_task(calls.wait(registration, 1, 1))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(calls.wait(registration, 1, 1))
+    assert Called(report_now=False, again_in=30) == await first
+    calls.stop()
+    assert Called(report_now=False, again_in=0) == await second
+
+
+async def test_a_wait_whose_time_is_over_is_asked_for_again_at_once(house: House) -> None:
+    """Nobody else is there."""
+    calls = Calls(house.services.storage, 10, longest=0.01)
+    assert Called(report_now=False, again_in=0) == await calls.wait(house.admit().registration, 1, 1)
