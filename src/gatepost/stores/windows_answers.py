@@ -39,6 +39,8 @@ MAXIMUM_ANSWER: Final = 1 << 20
 """Bytes of an answer."""
 MAXIMUM_SEEN: Final = 200
 """As many candidates as one answer may hold, of 3.5 KB each: no person has so many from one authority."""
+LENGTH: Final = 4
+"""Bytes before a request that say how long it is, the highest first; an answer goes on to the end."""
 CHALLENGE_LENGTH: Final = 32
 _TRIAL: Final = b"gatepost key challenge v1\0"
 """Begins what a key signs to show that it is there. A possession statement begins otherwise, so this can stand for none."""
@@ -114,12 +116,15 @@ def trial(challenge: bytes, certificate: Certificate) -> bytes:
     return _TRIAL + challenge + certificate.sha256
 
 
+def frame(request: Request) -> bytes:
+    """Write a request as it goes over the pipe."""
+    encoded = msgspec.json.encode(request)
+    return len(encoded).to_bytes(LENGTH, "big") + encoded
+
+
 def decode(encoded: bytes, kind: type[_Answer]) -> _Answer:
     """Read a document; raises ValueError for anything else."""
-    try:
-        return msgspec.json.decode(encoded, type=kind)
-    except RecursionError as error:
-        raise ValueError("it is nested without end") from error
+    return msgspec.json.decode(encoded, type=kind)
 
 
 def decode_request(encoded: bytes) -> Request:
@@ -131,7 +136,7 @@ def decode_request(encoded: bytes) -> Request:
 class SessionStore:
     r"""``CurrentUser\My`` of the user (``DOMAIN\name``) whose helper ``ask`` reaches; ``draw`` gives random bytes.
 
-    ``ask`` takes a request and raises `ProcessError` where no helper could be started.
+    ``ask`` takes a framed request and raises `ProcessError` where no helper could be started.
     """
 
     watched: tuple[str, ...] = ()
@@ -179,7 +184,7 @@ class SessionStore:
     def _answer(self, request: Request, kind: type[_Answer]) -> _Answer | str:
         """Ask the helper; a text says what went wrong."""
         try:
-            answered = self._ask(msgspec.json.encode(request))
+            answered = self._ask(frame(request))
         except ProcessError as error:
             return f"{self._helper()} {error.detail}"
         if len(answered.output) > MAXIMUM_ANSWER:

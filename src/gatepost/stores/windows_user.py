@@ -18,6 +18,7 @@ from gatepost.core.finding import Candidate, Findings, KeyState, Location, Store
 from gatepost.stores.interface import Query, Unsigned
 from gatepost.stores.windows import USER_PATH, WindowsStore
 from gatepost.stores.windows_answers import (
+    LENGTH,
     MAXIMUM_ANSWER,
     MAXIMUM_REQUEST,
     Document,
@@ -35,19 +36,12 @@ from gatepost.stores.windows_answers import (
 if TYPE_CHECKING:
     from gatepost.stores.interface import Store
 
-_LENGTH: Final = 4
-"""Bytes that say how long a request is."""
 _MAXIMUM_TEXT: Final = 1_024
-
-
-def frame(request: bytes) -> bytes:
-    """Put a request's length before it."""
-    return len(request).to_bytes(_LENGTH, "big") + request
 
 
 def serve(source: IO[bytes], target: IO[bytes], store: Store) -> None:
     """Read one request, and write its answer; raises ValueError where it is none."""
-    length = int.from_bytes(_read(source, _LENGTH), "big")
+    length = int.from_bytes(_read(source, LENGTH), "big")
     if length > MAXIMUM_REQUEST:
         raise ValueError(f"a request has at most {MAXIMUM_REQUEST} bytes")
     target.write(answer(decode_request(_read(source, length)), store))
@@ -66,11 +60,9 @@ def _read(source: IO[bytes], count: int) -> bytes:
 
 def answer(request: Request, store: Store) -> bytes:
     """Answer a request from a store."""
-    match request:
-        case Read():
-            return _answer_read(request, store)
-        case Sign():
-            return msgspec.json.encode(_sign(request, store))
+    if isinstance(request, Read):
+        return _answer_read(request, store)
+    return msgspec.json.encode(_sign(request, store))
 
 
 def _answer_read(request: Read, store: Store) -> bytes:
