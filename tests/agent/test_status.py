@@ -6,6 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from gatepost.agent.cycle import Answered, Cycle, NamedCheck
@@ -17,6 +18,7 @@ from gatepost.core.finding import Candidate, Fault, Location, StoreKind
 from gatepost.core.reason import Reason
 from gatepost.errors import StateError
 from gatepost.wire.device import Acknowledgement, Verdict
+from tests import der
 from tests.certificates import CertificateAuthority
 from tests.core.subjects import parsed
 
@@ -166,3 +168,19 @@ def test_a_link_beside_the_file_is_replaced_and_not_written_through(tmp_path: Pa
     StatusFolder(folder).save(describe_cycle(cycle(), 5))
     assert (b"precious", 0o600) == (precious.read_bytes(), stat.S_IMODE(precious.stat().st_mode))
     assert not (folder / "status.json").is_symlink()
+
+
+def test_a_subject_without_end_does_not_hide_the_status(tmp_path: Path) -> None:
+    """Sixteen certificates of a megabyte each would make a file that nobody reads to its end."""
+    giant = parsed(AUTHORITY.issue(subject=der.name(("CN", "\x01" * 300_000))))
+    candidate = Candidate(certificate=giant, location=SYSTEM)
+    seen = Judged(candidate=candidate, judgements=(), authority=None, evidence=Evidence.REPORTED)
+    named = NamedCheck(Check(id="one", authorities=(parsed(AUTHORITY),)), "One")
+    evaluation = Evaluation(status=Status.FAIL, certificates=(seen,) * 16)
+    gathered = Gathered(evaluation=evaluation, signatures={}, too_many=False, commands={})
+    whole = msgspec.structs.replace(cycle(verdict("one")), answers=(Answered(named, gathered),))
+    folder = StatusFolder(tmp_path / "status")
+    folder.save(describe_cycle(whole, 5))
+    loaded = folder.load()
+    assert loaded is not None
+    assert [512] * 16 == [len(item.subject) for item in loaded.verdicts[0].certificates]

@@ -11,6 +11,7 @@ import pytest
 from gatepost.core.finding import StoreKind
 from gatepost.core.reason import Reason
 from gatepost.wire.device import Facts, PlacedFault
+from tests import der
 from tests.certificates import dns
 from tests.controlplane.house import PLACE, House, Member, open_house
 
@@ -91,6 +92,26 @@ def test_what_was_received_holds_every_criterion_of_every_certificate(house: Hou
     (unmet,) = (item for item in second["criteria"] if not item["met"])
     assert ("common name", "laptop-1", "laptop-2") == (unmet["criterion"], unmet["expected"], unmet["found"])
     assert first["signing_certificate"] == second["signing_certificate"]
+
+
+def test_a_certificate_does_not_fill_the_database_with_what_it_says(house: House) -> None:
+    """Its texts are cut: one that fills a report stood in the log with each of its places, six times as long in each."""
+    house.ask(cn="laptop-1", extended_key_usage=["clientAuth"], subject_alternative_names=["dns:laptop-1"])
+    member = house.admit()
+    giant = house.authority.issue(
+        subject=der.name(("CN", "\x01" * 20_000)),
+        issuer=der.name(("CN", "\x01" * 2_000)),
+        sans=[dns("x" * 2_000)],
+        eku=[f"1.2.3.{number}" for number in range(500)],
+    )
+    found = tuple(member.found(giant, path=f"/{number}") for number in range(16))
+    member.send(member.compose(*found))
+    expected, received = explained(member)
+    assert (16, "laptop-1") == (len(received["certificates"]), expected["common_name"])
+    for item in received["certificates"]:
+        texts = [item["subject"], item["issuer"], *(word["found"] for word in item["criteria"])]
+        assert max(map(len, texts)) == 513
+    assert len(member.result().received) < 128 * 1024
 
 
 def test_what_was_received_holds_faults_and_the_number_of_others(house: House) -> None:

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 _FILE: Final = "status.json"
 _DRAFT: Final = f".{_FILE}.new"
-_MAXIMUM_FILE: Final = 1 << 20
+_MAXIMUM_FILE: Final = 1 << 22
+"""Twice what 64 checks with 16 certificates each come to, the longest names and paths in them."""
+_SHOWN: Final = 512
+"""Characters of a subject: a certificate's may have as many as its file, and whoever made that shall not hide the status."""
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -101,7 +104,7 @@ def _describe(verdict: Verdict, answered: Answered | None) -> CheckStatus:
 def _see(judged: Judged) -> SeenCertificate:
     certificate = judged.candidate.certificate
     return SeenCertificate(
-        subject=certificate.subject.text if isinstance(certificate, Certificate) else "not a certificate",
+        subject=certificate.subject.text[:_SHOWN] if isinstance(certificate, Certificate) else "not a certificate",
         sha256=certificate.fingerprint,
         location=judged.candidate.location,
         evidence=judged.evidence,

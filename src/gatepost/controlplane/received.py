@@ -1,8 +1,12 @@
-"""What was expected and what was received, as JSON for the log, the API and the pages: the explanation that is kept."""
+"""What was expected and what was received, as JSON for the log, the API and the pages: the explanation that is kept.
+
+A certificate may fill a whole report, and each candidate's place and each criterion shows a part of it: every text out of one
+is cut, or a report of 64 KiB would be megabytes in the database, for each check, as often as its author likes.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -14,6 +18,10 @@ if TYPE_CHECKING:
     from gatepost.core.device import DeviceFacts, Template
     from gatepost.core.evaluation import Evaluation, Judged, Status
     from gatepost.core.finding import Fault, Nearby
+
+
+_SHOWN: Final = 512
+"""Characters of a text out of a certificate: more than any honest name has."""
 
 
 def describe_expected(check: Check, facts: DeviceFacts) -> str:
@@ -78,17 +86,26 @@ def _describe(judged: Judged) -> dict[str, object]:
         "reasons": judged.reasons,
         "evidence": judged.evidence,
         "criteria": [
-            {"criterion": item.criterion, "met": item.reason is None, "expected": item.expected, "found": item.found}
+            {
+                "criterion": item.criterion,
+                "met": item.reason is None,
+                "expected": _cut(item.expected),
+                "found": _cut(item.found),
+            }
             for item in judged.judgements
         ],
     }
     if isinstance(certificate, Certificate):
         described |= {
-            "subject": certificate.subject.text,
-            "issuer": certificate.issuer.text,
+            "subject": _cut(certificate.subject.text),
+            "issuer": _cut(certificate.issuer.text),
             "serial_number": str(certificate.serial_number),
             "not_after": rfc3339(certificate.not_after),
         }
     if judged.authority is not None:
         described["signing_certificate"] = judged.authority.fingerprint
     return described
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
