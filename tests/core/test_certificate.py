@@ -341,11 +341,22 @@ def test_an_elliptic_key_is_of_no_kind_when_its_curve_has_no_name(parameters: by
     assert (None, "EC with explicit curve parameters") == (key.kind, key.name)
 
 
-def test_a_curve_is_not_read_when_bytes_stand_behind_its_name() -> None:
-    """The parameters are the curve's name and nothing else."""
-    algorithm = der.tlv(0x30, der.oid("1.2.840.10045.2.1"), der.oid("1.2.840.10045.3.1.7"), der.tlv(5))
-    with pytest.raises(ValueError, match="behind the end"):
-        parse_public_key(der.tlv(0x30, algorithm, der.tlv(3, b"\0\4")))
+@pytest.mark.parametrize(
+    ("algorithm", "parameters", "material"),
+    [
+        ("1.2.840.10045.2.1", der.oid("1.2.840.10045.3.1.7") + der.tlv(5), b"\4"),
+        ("1.2.840.10045.2.1", der.tlv(6, b"\x80\1"), b"\4"),
+        ("1.2.840.113549.1.1.1", der.tlv(5), b""),
+        ("1.2.840.113549.1.1.1", der.tlv(5), der.tlv(0x30)),
+        ("1.2.840.113549.1.1.1", der.tlv(5), der.tlv(0x30, der.tlv(4, b"1"))),
+    ],
+)
+def test_a_key_is_of_no_kind_when_it_cannot_be_read(algorithm: str, parameters: bytes, material: bytes) -> None:
+    """It hides no certificate; OpenSSL, which does not read it either, is who refuses."""
+    encoded = der.tlv(0x30, der.tlv(0x30, der.oid(algorithm), parameters), der.tlv(3, b"\0", material))
+    key = parse_public_key(encoded)
+    assert (None, f"unreadable, algorithm {algorithm}", encoded) == (key.kind, key.name, key.encoded)
+    assert step(AUTHORITY.issue(parts={Part.PUBLIC_KEY: encoded})) == (4, Reason.MALFORMED_CERTIFICATE)
 
 
 # --- The one step -----------------------------------------------------------------------------------------------------
@@ -552,10 +563,12 @@ def test_a_signature_is_weak_when_pss_hashes_with_sha_1(parameters: bytes) -> No
     assert not parsed(_with_algorithm(algorithm)).signature_strong
 
 
-def test_a_certificate_is_malformed_when_pss_has_no_parameters() -> None:
-    """They are required in a signature (RFC 4055, 3.1)."""
-    algorithm = der.tlv(0x30, der.oid("1.2.840.113549.1.1.10"))
-    assert isinstance(parse_certificate(_with_algorithm(algorithm).der), Malformed)
+@pytest.mark.parametrize("parameters", [b"", der.tlv(5), der.tlv(0x30, der.tlv(0xA0))])
+def test_a_signature_is_weak_when_pss_has_no_parameters_that_can_be_read(parameters: bytes) -> None:
+    """They are required in a signature (RFC 4055, 3.1), and OpenSSL, which is asked first, refuses it for that."""
+    found = _with_algorithm(der.tlv(0x30, der.oid("1.2.840.113549.1.1.10"), parameters))
+    assert not parsed(found).signature_strong
+    assert step(found, RSA) == (4, Reason.SIGNATURE_INVALID)
 
 
 def test_the_step_stops_at_6_when_a_key_is_not_supported() -> None:

@@ -182,14 +182,18 @@ def _signature(encoded: bytes, algorithm: der.Element) -> tuple[str, bool]:
     """Read an AlgorithmIdentifier: its dotted identifier, and whether its digest is SHA-256 or better."""
     oid_element = der.expect(encoded, algorithm.start, algorithm.stop, der.OBJECT_IDENTIFIER)
     oid = der.dotted(der.content(encoded, oid_element))
-    if oid == _RSA_PSS:
-        # hashAlgorithm is [0] EXPLICIT AlgorithmIdentifier in the parameters; absent it is SHA-1 (RFC 4055, 3.1).
-        parameters = encoded[oid_element.stop : algorithm.stop]
-        return oid, _pss_digest(parameters) in _STRONG_DIGESTS
-    return oid, oid in _STRONG_SIGNATURES
+    if oid != _RSA_PSS:
+        return oid, oid in _STRONG_SIGNATURES
+    try:
+        digest = _pss_digest(encoded[oid_element.stop : algorithm.stop])
+    except der.DerError:
+        # Parameters that are missing or broken are OpenSSL's to judge, with the signature that they belong to.
+        digest = b""
+    return oid, digest in _STRONG_DIGESTS
 
 
 def _pss_digest(parameters: bytes) -> bytes:
+    """Return hashAlgorithm, [0] EXPLICIT AlgorithmIdentifier in the parameters; absent it is SHA-1 (RFC 4055, 3.1)."""
     sequence = der.whole(parameters, der.SEQUENCE)
     for item in der.children(parameters, sequence):
         if item.tag == 0xA0:  # noqa: PLR2004 - [0] hashAlgorithm.

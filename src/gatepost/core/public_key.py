@@ -39,29 +39,38 @@ class PublicKey(msgspec.Struct, frozen=True):
 
 
 def parse_public_key(encoded: bytes) -> PublicKey:
-    """Read a SubjectPublicKeyInfo; an unknown algorithm is a key of no kind, broken DER raises `der.DerError`."""
+    """Read a SubjectPublicKeyInfo; raises `der.DerError` where it is none.
+
+    A key of an unknown algorithm, or one that cannot be read, is of no kind: OpenSSL judges the certificate around it.
+    """
     outer = der.whole(encoded, der.SEQUENCE)
     algorithm = der.expect(encoded, outer.start, outer.stop, der.SEQUENCE)
     bits = der.expect(encoded, algorithm.stop, outer.stop, der.BIT_STRING)
     oid_element = der.expect(encoded, algorithm.start, algorithm.stop, der.OBJECT_IDENTIFIER)
     oid = der.dotted(der.content(encoded, oid_element))
     material = encoded[bits.start + 1 : bits.stop]
-    parameters = encoded[oid_element.stop : algorithm.stop]
+    try:
+        kind, name = _kind(oid, material, encoded[oid_element.stop : algorithm.stop])
+    except der.DerError:
+        kind, name = None, f"unreadable, algorithm {oid}"
+    return PublicKey(encoded, kind, name, material)
+
+
+def _kind(oid: str, material: bytes, parameters: bytes) -> tuple[KeyKind | None, str]:
     match oid:
         case "1.3.101.112":
-            return PublicKey(encoded, KeyKind.ED25519, KeyKind.ED25519, material)
+            return KeyKind.ED25519, KeyKind.ED25519
         case _ if oid == _RSA:
             length = rsa_bits(material)
-            kind = KeyKind.RSA if _MINIMUM_RSA_BITS <= length <= _MAXIMUM_RSA_BITS else None
-            return PublicKey(encoded, kind, f"RSA {length}", material)
+            return KeyKind.RSA if _MINIMUM_RSA_BITS <= length <= _MAXIMUM_RSA_BITS else None, f"RSA {length}"
         case _ if oid == _EC and parameters[:1] == bytes((der.OBJECT_IDENTIFIER,)):
             curve = der.dotted(der.content(parameters, der.whole(parameters, der.OBJECT_IDENTIFIER)))
             kind = _CURVES.get(curve)
-            return PublicKey(encoded, kind, kind or f"EC on curve {curve}", material)
+            return kind, kind or f"EC on curve {curve}"
         case _ if oid == _EC:
-            return PublicKey(encoded, None, "EC with explicit curve parameters", material)
+            return None, "EC with explicit curve parameters"
         case _:
-            return PublicKey(encoded, None, f"algorithm {oid}", material)
+            return None, f"algorithm {oid}"
 
 
 def rsa_modulus(material: bytes) -> bytes:
