@@ -40,7 +40,7 @@ from gatepost.stores.safe_open import Access, Obstacle
 from tests.stores import nss
 from tests.stores.conftest import Database as Place
 from tests.stores.conftest import by_label
-from tests.stores.strangers import CHILD, STRANGER, as_stranger, belongs_to_stranger, needs_root
+from tests.stores.strangers import CHILD, STRANGER, as_stranger, belongs_to_stranger, needs_common_python, needs_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -278,7 +278,7 @@ def test_an_agent_that_is_not_root_reads_nobody_elses_store(annas: Place) -> Non
     assert f"permission-denied: it belongs to {ANNA}, and only root can read it as its owner" == as_stranger(read_it)
 
 
-@needs_root
+@needs_common_python
 def test_an_agent_that_is_not_root_reads_its_own_in_a_child(reachable: Path, database: Place) -> None:
     """As it does for its own home."""
     belongs_to(nss.copy_of(database.folder, reachable / "home"), STRANGER)
