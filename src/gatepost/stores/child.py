@@ -9,10 +9,12 @@ section 6.
 
 from __future__ import annotations
 
+import encodings.utf_8_sig
 import sys
-import tempfile  # noqa: F401 - imported by `hot_journal` when it is needed, which is too late here.
+import tempfile
 from typing import TYPE_CHECKING, Final, assert_never
 
+import cryptography.hazmat.backends.openssl.backend
 import msgspec
 
 from gatepost.core.certificate import Malformed, parse_certificate
@@ -48,6 +50,8 @@ from gatepost.stores.softoken import sign_in_database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Imported by others when they need them, which is too late here.
+_LOADED: Final = (encodings.utf_8_sig, tempfile, cryptography.hazmat.backends.openssl.backend)
 _ACCESS: Final = Access(as_owner=True)
 
 

@@ -7,7 +7,6 @@ each profile, since release 147 below ``.config``. Both may come as a snap or fl
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -83,9 +82,13 @@ def _list_profiles(folder: str) -> list[str] | Obstacle:
 
 
 def _has_database(folder: str) -> bool:
-    """Tell whether there is a database, or something in its place: that is then refused, and not passed over."""
+    """Tell whether there is a database, or something in its place, or whatever we may not see: its reader says why not."""
     for name in _FILES:
-        with suppress(OSError):
+        try:
             Path(folder, name).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
             return True
+        return True
     return False
