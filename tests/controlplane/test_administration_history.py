@@ -11,6 +11,7 @@ from gatepost.controlplane.administration.history import list_results, read_log
 from gatepost.core.device import DeviceFacts
 from gatepost.core.evaluation import Status
 from gatepost.wire.management.envelope import instant
+from tests.services import as_json, rule_of
 from tests.storage import samples
 
 if TYPE_CHECKING:
@@ -105,6 +106,32 @@ def test_a_result_of_a_disabled_check_does_not_count(services: Services, account
     _, (rule,) = stored(services, account, 1, 1)
     with services.storage.writing() as records:
         records.checks.replace(msgspec.structs.replace(rule, document=b'{"name":"x","type":"file","enabled":false}'))
+    assert not list_results(services, account, (0, 0), 50)[0][0].counts
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"name": "x", "type": "file", "input": {"path": "/x"}},
+        rule_of("any", operating_system="windows"),
+        {
+            "name": "x",
+            "type": "client_certificate",
+            "input": {"certificate_id": "any", "cn": "x"},
+            "match": [{"platform": "mac"}],
+        },
+        {"name": "x", "type": "client_certificate_v2", "input": {"of": "an earlier release"}},
+    ],
+)
+def test_a_result_does_not_count_when_its_check_no_longer_asks_the_device(
+    services: Services, account: int, clock: Clock, document: dict[str, object]
+) -> None:
+    """Nothing would renew it nor end it: a pass of a type that is not evaluated counted for as long as expiration says."""
+    clock.time = samples.NOW + 13
+    _, (rule,) = stored(services, account, 1, 1)
+    assert list_results(services, account, (0, 0), 50)[0][0].counts
+    with services.storage.writing() as records:
+        records.checks.replace(msgspec.structs.replace(rule, document=as_json(document), type=str(document["type"])))
     assert not list_results(services, account, (0, 0), 50)[0][0].counts
 
 

@@ -65,6 +65,9 @@ def certificate(account: int, number: int = 1, **changes: object) -> UploadedCer
     return msgspec.structs.replace(filled, **changes)
 
 
+_INPUT = b'{"certificate_id":"any","check_private_key":false,"operating_system":"linux"}'
+
+
 def check(account: int, number: int = 1, **changes: object) -> StoredCheck:
     """Return a check with every field filled but the upload's name."""
     filled = StoredCheck(
@@ -72,7 +75,7 @@ def check(account: int, number: int = 1, **changes: object) -> StoredCheck:
         id=public_id(300 + number),
         account=account,
         type="client_certificate_v2",
-        document=b'{"name": "Check %d", "type": "client_certificate_v2"}' % number,
+        document=b'{"name":"Check %d","type":"client_certificate_v2","input":%b}' % (number, _INPUT),
         options=b'{"shared": "deny"}',
         version=4,
         created_at=NOW + 4,

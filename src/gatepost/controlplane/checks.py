@@ -5,15 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from gatepost.errors import InputError
 from gatepost.wire.management.check_options import CheckOptions
 from gatepost.wire.management.mtls_certificates import parse_upload
-from gatepost.wire.management.posture_rules import Identity, parse_rule, to_core
+from gatepost.wire.management.posture_rules import Identity, parse_rule, preferred_system, to_core
 from gatepost.wire.management.strict import decode_strictly
 
 if TYPE_CHECKING:
     from gatepost.controlplane.ports import StoredCheck, UploadedCertificate
     from gatepost.core.certificate import Certificate
-    from gatepost.core.check import Check
+    from gatepost.core.check import Check, OperatingSystem
 
 
 def compile_check(stored: StoredCheck, upload: UploadedCertificate, *, results_expire: bool = True) -> Check:
@@ -28,6 +29,18 @@ def compile_check(stored: StoredCheck, upload: UploadedCertificate, *, results_e
         parse_authorities(upload.certificates),
         results_expire=results_expire,
     )
+
+
+def system_asked(stored: StoredCheck) -> OperatingSystem | None:
+    """Return the system whose devices a stored check asks now; None where it is disabled, or of a type that asks nobody.
+
+    None too where an earlier release took what this one refuses: it asks nobody any more.
+    """
+    try:
+        rule = parse_rule(stored.document)
+    except InputError:
+        return None
+    return preferred_system(rule.question) if rule.enabled and rule.question is not None else None
 
 
 def parse_options(content: bytes) -> CheckOptions:

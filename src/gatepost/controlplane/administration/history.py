@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from gatepost.controlplane.checks import system_asked
 from gatepost.controlplane.ports import StoredCheck
+from gatepost.controlplane.posture import device_type
+from gatepost.core.check import OperatingSystem
 from gatepost.core.evaluation import Status
 from gatepost.wire.management.envelope import instant
 from gatepost.wire.management.posture_log import PostureLogLine
@@ -26,12 +29,12 @@ class _Subject(msgspec.Struct, frozen=True):
 
     check: StoredCheck
     name: str
-    enabled: bool
+    system: OperatingSystem | None
+    """Whose devices it asks now; a result of any other is an answer to what is no longer asked, and nothing renews it."""
 
 
 class _Outline(msgspec.Struct, frozen=True):
     name: str = ""
-    enabled: bool | None = None
 
 
 def list_results(
@@ -65,7 +68,7 @@ def _registrations(records: Records, account: int, found: tuple[StoredResult, ..
 
 def _subject(check: StoredCheck) -> _Subject:
     outline = msgspec.json.decode(check.document, type=_Outline)
-    return _Subject(check, outline.name, outline.enabled is not False)
+    return _Subject(check, outline.name, system_asked(check))
 
 
 def _show_result(stored: StoredResult, registration: Registration, subject: _Subject, now: int) -> ResultObject:
@@ -82,7 +85,7 @@ def _show_result(stored: StoredResult, registration: Registration, subject: _Sub
         status=result.status,
         reasons=result.reasons,
         evidence=result.evidence,
-        counts=result.counts(now) and registration.revoked_at is None and subject.enabled,
+        counts=result.counts(now) and registration.revoked_at is None and subject.system == device_type(registration),
         certificate_sha256=None if result.certificate is None else result.certificate.hex(),
         measured_at=instant(result.measured_at),
         judged_at=instant(result.judged_at),

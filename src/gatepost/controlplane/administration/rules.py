@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from gatepost.controlplane.administration.remarks import remarks_on
-from gatepost.controlplane.checks import compile_check, parse_options
+from gatepost.controlplane.checks import compile_check, parse_options, system_asked
 from gatepost.controlplane.ports import StoredCheck
 from gatepost.errors import ConflictError, InputError, NotFoundError
 from gatepost.wire.device import MAXIMUM_CHECKS as MAXIMUM_CHECKS_OF_A_DEVICE
@@ -185,14 +185,9 @@ def _check(
         cure = f"{error.allowed}; change the option evidence of the check first"
         raise InputError("/input/operating_system", f"does not go with its options: {error.problem}", cure) from None
     system = preferred_system(rule.question)
-    if rule.enabled and sum(_concerns(item, system) for item in others) >= MAXIMUM_CHECKS_OF_A_DEVICE:
+    if rule.enabled and sum(system_asked(item) == system for item in others) >= MAXIMUM_CHECKS_OF_A_DEVICE:
         problem = f"for {system} are {MAXIMUM_CHECKS_OF_A_DEVICE} already, as many as one device answers"
         raise ConflictError("posture rules", problem, "remove or disable one first")
-
-
-def _concerns(stored: StoredCheck, system: str) -> bool:
-    rule = _parse_kept(stored)
-    return rule is not None and rule.enabled and rule.question is not None and preferred_system(rule.question) == system
 
 
 def _compile(services: Services, records: Records, draft: StoredCheck) -> None:
