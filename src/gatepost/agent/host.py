@@ -1,16 +1,18 @@
 """What this host says of itself: the facts of the device, read from the operating system.
 
-Only Linux is read here so far. Facts are claims: the server keeps those of the enrolment.
+Linux is read here, Windows in a file of its own. Facts are claims: the server keeps those of the enrolment.
 """
 
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from gatepost.agent.machine import Machine
 from gatepost.core.device import DeviceFacts, usable_fact
 
 _DMI: Final = Path("/sys/class/dmi/id")
@@ -31,18 +33,39 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_host(overrides: dict[str, str] | None = None) -> Host:
     """Read this host. ``overrides`` replace facts by name (their names are checked by the caller)."""
-    hostname = socket.gethostname()
+    machine = _read_machine()
     facts = {
-        "serial_number": _firmware("product_serial"),
-        "hostname": hostname.partition(".")[0],
-        "device_uuid": _firmware("product_uuid"),
+        "serial_number": machine.serial_number,
+        "hostname": machine.name.partition(".")[0],
+        "device_uuid": machine.device_uuid,
         **(overrides or {}),
     }
     return Host(
         facts=DeviceFacts(**{name: value if usable_fact(value) else None for name, value in facts.items()}),
-        name=hostname,
-        manufacturer=_firmware("sys_vendor") or "",
-        model=_firmware("product_name") or "",
+        name=machine.name,
+        manufacturer=machine.manufacturer or "",
+        model=machine.model or "",
+        os_version=machine.os_version,
+    )
+
+
+def _read_machine() -> Machine:
+    if sys.platform == "win32":
+        from gatepost.agent.host_windows import read_windows  # noqa: PLC0415 - it is of use on Windows alone.
+
+        machine = read_windows()
+    else:
+        machine = _read_linux()
+    return machine
+
+
+def _read_linux() -> Machine:
+    return Machine(
+        name=socket.gethostname(),
+        serial_number=_firmware("product_serial"),
+        device_uuid=_firmware("product_uuid"),
+        manufacturer=_firmware("sys_vendor"),
+        model=_firmware("product_name"),
         os_version=_os_version(),
     )
 
