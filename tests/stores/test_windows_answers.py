@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gatepost.core.certificate import Certificate, Malformed, parse_certificate
 from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
@@ -22,6 +21,7 @@ from gatepost.stores.interface import Query, Unsigned
 from gatepost.stores.windows import USER_PATH
 from gatepost.stores.windows_answers import MAXIMUM_ANSWER, MAXIMUM_SEEN, SessionStore, trial
 from tests.certificates import CertificateAuthority, Issued, KeyKind, uri
+from tests.stores.keyring import signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,11 +103,11 @@ def test_a_candidate_is_found_and_signs_through_a_real_process(kind: KeyKind, tm
         candidate.location,
     )
     assert 1 == findings.others
-    signature = store.sign(candidate, STATEMENT)
+    signed = store.sign(candidate, STATEMENT)
     certificate = candidate.certificate
-    assert isinstance(signature, bytes)
+    assert isinstance(signed, bytes)
     assert isinstance(certificate, Certificate)
-    assert verify_signature(certificate.public_key, signature, STATEMENT)
+    assert verify_signature(certificate.public_key, signed, STATEMENT)
 
 
 def test_no_key_is_asked_when_the_check_asks_for_none(tmp_path: Path) -> None:
@@ -266,24 +266,24 @@ class Liar:
         return Answered(json.dumps(honest).encode(), 0)
 
     def _read(self, asked: dict[str, Any]) -> dict[str, Any]:
-        signature = None
+        made = None
         if asked["challenge"]:
             certificate = parse_certificate(self._issued.der)
             assert isinstance(certificate, Certificate)
-            signature = _text(_signed(self._issued, trial(b64decode(asked["challenge"]), certificate)))
+            made = _text(_signed(self._issued, trial(b64decode(asked["challenge"]), certificate)))
         seen = {
             "certificate": _text(self._issued.der),
             "label": None,
             "distrusted": False,
-            "key": "present" if signature else "not-asked",
+            "key": "present" if made else "not-asked",
             "key_detail": "",
-            "signature": signature,
+            "signature": made,
         }
         return {"seen": [seen], "others": 0, "too_many": False, "troubles": []}
 
     def _sign(self, asked: dict[str, Any]) -> dict[str, Any]:
-        signature = _signed(self._issued, b64decode(asked["statement"]))
-        return {"signature": _text(signature), "key": "present", "key_detail": ""}
+        made = _signed(self._issued, b64decode(asked["statement"]))
+        return {"signature": _text(made), "key": "present", "key_detail": ""}
 
 
 MINE = CA.issue(cn="mine")
@@ -297,12 +297,7 @@ def _text(content: bytes) -> str:
 
 
 def _signed(issued: Issued, message: bytes) -> bytes:
-    key = issued.key
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return signature(issued.key, message)
 
 
 def _candidate(issued: Issued = MINE) -> Candidate:
