@@ -319,9 +319,12 @@ def test_a_key_is_accepted_when_its_kind_and_size_are(kind: KeyKind, name: str, 
 
 def _rsa_key(bits: int) -> bytes:
     """Encode the public key of an RSA modulus of so many bits, which nobody can sign with."""
-    material = der.tlv(0x30, der.integer(2**bits - 1), der.integer(65537))
     algorithm = der.tlv(0x30, der.oid("1.2.840.113549.1.1.1"), der.tlv(5))
-    return der.tlv(0x30, algorithm, der.tlv(3, b"\0", material))
+    return der.tlv(0x30, algorithm, der.tlv(3, b"\0", _rsa_material(bits)))
+
+
+def _rsa_material(bits: int) -> bytes:
+    return der.tlv(0x30, der.integer(2**bits - 1), der.integer(65537))
 
 
 @pytest.mark.parametrize(("bits", "accepted"), [(2047, False), (2048, True), (8192, True), (8193, False)])
@@ -357,6 +360,13 @@ def test_a_key_is_of_no_kind_when_it_cannot_be_read(algorithm: str, parameters: 
     key = parse_public_key(encoded)
     assert (None, f"unreadable, algorithm {algorithm}", encoded) == (key.kind, key.name, key.encoded)
     assert step(AUTHORITY.issue(parts={Part.PUBLIC_KEY: encoded})) == (4, Reason.MALFORMED_CERTIFICATE)
+
+
+def test_an_rsa_key_is_of_no_kind_when_it_has_parameters() -> None:
+    """RFC 3279, 2.3.1 leaves it none; OpenSSL's releases differ over them."""
+    for parameters, kind in ((b"", "RSA"), (der.tlv(5), "RSA"), (der.tlv(5, b"\0"), None), (der.tlv(0x30), None)):
+        algorithm = der.tlv(0x30, der.oid("1.2.840.113549.1.1.1"), parameters)
+        assert kind == parse_public_key(der.tlv(0x30, algorithm, der.tlv(3, b"\0", _rsa_material(2048)))).kind
 
 
 # --- The one step -----------------------------------------------------------------------------------------------------

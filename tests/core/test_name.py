@@ -43,10 +43,12 @@ def _set(*attributes: tuple[str, str]) -> bytes:
         (made.name(("CN", "é", made.Text.TELETEX)), made.name(("CN", "é"))),
         (_set(("CN", "a"), ("O", "b")), _set(("O", "b"), ("CN", "a"))),
         (made.name(), made.name()),
+        (made.name(), made.tlv(0x30, made.tlv(0x31))),
+        (made.name(("CN", "a")), made.tlv(0x30, made.tlv(0x31), *made.parts(made.name(("CN", "a"))), made.tlv(0x31))),
     ],
 )
 def test_names_are_one_name_when_only_form_differs(left: bytes, right: bytes) -> None:
-    """Case, white space, string types and the order within a set."""
+    """Case, white space, string types, the order within a set, sets of nothing."""
     assert parse_name(left).canonical == parse_name(right).canonical
 
 

@@ -73,7 +73,8 @@ def parse_name(encoded: bytes) -> DistinguishedName:
 
 
 def _parse(encoded: bytes) -> DistinguishedName:
-    relative = [list(_attributes(encoded, item)) for item in _relative_names(encoded)]
+    # A set without attributes names nothing; OpenSSL leaves it out of the comparison too.
+    relative = [group for item in _relative_names(encoded) if (group := list(_attributes(encoded, item)))]
     return DistinguishedName(
         encoded=encoded,
         canonical=repr([sorted(map(_canonical_attribute, group)) for group in relative]).encode(),

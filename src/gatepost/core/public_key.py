@@ -11,6 +11,8 @@ from gatepost.core import der
 
 _MINIMUM_RSA_BITS: Final = 2048
 _MAXIMUM_RSA_BITS: Final = 8192
+_MAXIMUM_EXPONENT: Final = 2**256
+"""An RSA key's exponent lies below (FIPS 186-5, A.1.1). One as long as the modulus makes a verification a hundred times as long."""
 
 
 class KeyKind(StrEnum):
@@ -24,6 +26,7 @@ class KeyKind(StrEnum):
 
 
 _RSA: Final = "1.2.840.113549.1.1.1"
+_NULL: Final = b"\x05\x00"
 _EC: Final = "1.2.840.10045.2.1"
 _CURVES: Final = {"1.2.840.10045.3.1.7": KeyKind.P256, "1.3.132.0.34": KeyKind.P384, "1.3.132.0.35": KeyKind.P521}
 
@@ -61,7 +64,11 @@ def _kind(oid: str, material: bytes, parameters: bytes) -> tuple[KeyKind | None,
         case "1.3.101.112":
             return KeyKind.ED25519, KeyKind.ED25519
         case _ if oid == _RSA:
+            if parameters not in {b"", _NULL}:
+                raise der.DerError("an RSA key with parameters")  # RFC 3279, 2.3.1: there are none.
             length = rsa_bits(material)
+            if not _is_exponent(rsa_exponent(material)):
+                return None, f"RSA {length} with an exponent that no key should have"
             return KeyKind.RSA if _MINIMUM_RSA_BITS <= length <= _MAXIMUM_RSA_BITS else None, f"RSA {length}"
         case _ if oid == _EC and parameters[:1] == bytes((der.OBJECT_IDENTIFIER,)):
             curve = der.dotted(der.content(parameters, der.whole(parameters, der.OBJECT_IDENTIFIER)))
@@ -83,3 +90,16 @@ def rsa_modulus(material: bytes) -> bytes:
 def rsa_bits(material: bytes) -> int:
     """Return the length of an RSA key in bits."""
     return int.from_bytes(rsa_modulus(material), "big").bit_length()
+
+
+def rsa_exponent(material: bytes) -> int:
+    """Return the public exponent in an RSAPublicKey; raises `der.DerError`."""
+    sequence = der.whole(material, der.SEQUENCE)
+    modulus = der.expect(material, sequence.start, sequence.stop, der.INTEGER)
+    exponent = der.expect(material, modulus.stop, sequence.stop, der.INTEGER)
+    return int.from_bytes(der.content(material, exponent), "big", signed=True)
+
+
+def _is_exponent(exponent: int) -> bool:
+    """Tell whether it is one: with 1 everybody could sign, with an even one nobody."""
+    return exponent % 2 == 1 and 1 < exponent < _MAXIMUM_EXPONENT
