@@ -323,8 +323,8 @@ def _rsa_key(bits: int) -> bytes:
     return der.tlv(0x30, algorithm, der.tlv(3, b"\0", _rsa_material(bits)))
 
 
-def _rsa_material(bits: int) -> bytes:
-    return der.tlv(0x30, der.integer(2**bits - 1), der.integer(65537))
+def _rsa_material(bits: int, exponent: int = 65537) -> bytes:
+    return der.tlv(0x30, der.integer(2**bits - 1), der.integer(exponent))
 
 
 @pytest.mark.parametrize(("bits", "accepted"), [(2047, False), (2048, True), (8192, True), (8193, False)])
@@ -360,6 +360,28 @@ def test_a_key_is_of_no_kind_when_it_cannot_be_read(algorithm: str, parameters: 
     key = parse_public_key(encoded)
     assert (None, f"unreadable, algorithm {algorithm}", encoded) == (key.kind, key.name, key.encoded)
     assert step(AUTHORITY.issue(parts={Part.PUBLIC_KEY: encoded})) == (4, Reason.MALFORMED_CERTIFICATE)
+
+
+@pytest.mark.parametrize(
+    ("exponent", "accepted"),
+    [
+        (-3, False),
+        (0, False),
+        (1, False),
+        (2, False),
+        (3, True),
+        (65537, True),
+        (2**256 - 1, True),
+        (2**256 + 1, False),
+        (2**3071 + 1, False),
+    ],
+)
+def test_an_rsa_key_is_accepted_when_its_exponent_is(exponent: int, *, accepted: bool) -> None:
+    """With 1 everybody can sign; one as long as the modulus costs whoever verifies 5 ms, for each line of a report."""
+    algorithm = der.tlv(0x30, der.oid("1.2.840.113549.1.1.1"), der.tlv(5))
+    key = parse_public_key(der.tlv(0x30, algorithm, der.tlv(3, b"\0", _rsa_material(3072, exponent))))
+    assert accepted == (key.kind is not None)
+    assert key.name.startswith("RSA 3072")
 
 
 def test_an_rsa_key_is_of_no_kind_when_it_has_parameters() -> None:
