@@ -66,6 +66,17 @@ def as_stranger(work: Callable[[], str]) -> str:
 
 
 @contextmanager
+def acting_as(uid: int) -> Iterator[None]:
+    """Let this process itself act as another account, for code that asks who it is."""
+    before = os.geteuid()
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@contextmanager
 def meanwhile(work: Callable[[], None]) -> Iterator[None]:
     """Let another process do ``work`` again and again; kill it at the end."""
 

@@ -40,7 +40,15 @@ from gatepost.stores.safe_open import Access, Obstacle
 from tests.stores import nss
 from tests.stores.conftest import Database as Place
 from tests.stores.conftest import by_label
-from tests.stores.strangers import CHILD, STRANGER, as_stranger, belongs_to_stranger, needs_common_python, needs_root
+from tests.stores.strangers import (
+    CHILD,
+    STRANGER,
+    acting_as,
+    as_stranger,
+    belongs_to_stranger,
+    needs_common_python,
+    needs_root,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,6 +284,14 @@ def test_an_agent_that_is_not_root_reads_nobody_elses_store(annas: Place) -> Non
         return f"{found.reason}: {found.detail}"
 
     assert f"permission-denied: it belongs to {ANNA}, and only root can read it as its owner" == as_stranger(read_it)
+
+
+@needs_root
+def test_nobody_is_asked_to_become_who_they_cannot(database: Place) -> None:
+    """No process is started for it."""
+    with acting_as(STRANGER):
+        (found,) = Deputy(("/nowhere",)).read_database(account_of(ANNA), "/x", database.query).faults
+    assert Reason.PERMISSION_DENIED is found.reason
 
 
 @needs_common_python

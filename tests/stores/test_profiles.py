@@ -72,7 +72,7 @@ def test_all_profiles_are_found_in_a_fixed_order(tmp_path: Path) -> None:
     assert [f".mozilla/firefox/{name}" for name in ("a", "b", "c")] == found(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+@pytest.mark.parametrize("kind", ["fifo", "link", "circle", "folder"])
 def test_what_stands_in_a_databases_place_is_found(tmp_path: Path, kind: str) -> None:
     """So that its reader refuses it, and nobody takes the store for empty."""
     folder = tmp_path / ".pki/nssdb"
@@ -82,6 +82,9 @@ def test_what_stands_in_a_databases_place_is_found(tmp_path: Path, kind: str) ->
             os.mkfifo(folder / "cert9.db")
         case "link":
             (folder / "cert9.db").symlink_to("nowhere")
+        case "circle":
+            folder.rmdir()
+            folder.symlink_to("nssdb")
         case _:
             (folder / "cert9.db").mkdir()
     assert [".pki/nssdb"] == found(tmp_path)

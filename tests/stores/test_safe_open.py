@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.core.reason import Reason
-from gatepost.stores.safe_open import Access, Obstacle, OpenFile, open_file, read_file, shown
+from gatepost.stores.safe_open import Access, Obstacle, OpenFile, find_owner, open_file, read_file, shown
 from tests.stores.strangers import as_stranger, belongs_to_stranger, meanwhile, needs_root
 
 if TYPE_CHECKING:
@@ -354,6 +354,46 @@ def test_a_file_in_another_users_folder_is_not_private(file: Path) -> None:
         assert (False, False) == (opened.trusted, opened.private)
     (file.parent / "second").hardlink_to(file)
     assert Reason.PATH_REFUSED is refusal(read(file, file))[0]
+
+
+# --- Owners -----------------------------------------------------------------------------------------------------------
+
+
+@needs_root
+def test_the_owner_of_what_is_not_trusted_is_found_where_it_is_allowed(file: Path) -> None:
+    """A file's, or a folder's; nothing is opened."""
+    belongs_to_stranger(file)
+    allowed = Access(allowed_paths=(str(file.parent),))
+    assert 65_534 == find_owner(str(file), allowed)
+    assert Reason.PATH_REFUSED is refusal(_insisted(find_owner(str(file), NOTHING_ALLOWED)))[0]
+    belongs_to_stranger(file.parent)
+    assert 65_534 == find_owner(str(file.parent), allowed)
+    assert Reason.STORE_MISSING is refusal(_insisted(find_owner(f"{file}-none", allowed)))[0]
+
+
+@needs_root
+def test_what_root_owns_among_others_things_has_no_owner_to_become(file: Path) -> None:
+    """Nobody lesser may read it for whoever could have put it there."""
+    file.parent.chmod(0o777)
+    owner = find_owner(str(file), Access(allowed_paths=("/",)))
+    assert (Reason.PATH_REFUSED, f"{file} belongs to root, but others decide what lies there") == refusal(
+        _insisted(owner)
+    )
+
+
+def test_whoever_reads_as_the_owner_is_allowed_nothing(file: Path) -> None:
+    """Trust is all that counts then, and it is the owner's."""
+    access = Access(allowed_paths=("/",), as_owner=True)
+    assert b"content" == read_file(str(file), access, LIMIT)
+    file.parent.chmod(0o777)
+    reason, detail = refusal(read_file(str(file), access, LIMIT))
+    assert Reason.PATH_REFUSED is reason
+    assert f"{file.parent} can be written by everybody, so that others than its owner decide on {file}" == detail
+
+
+def _insisted(owner: int | Obstacle) -> Obstacle:
+    assert isinstance(owner, Obstacle)
+    return owner
 
 
 # --- What changes meanwhile -------------------------------------------------------------------------------------------

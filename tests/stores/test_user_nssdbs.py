@@ -120,6 +120,7 @@ def test_a_users_store_that_cannot_be_read_does_not_hide_the_others(machine: Mac
 @needs_root
 def test_a_users_key_signs_as_that_user(machine: Machine) -> None:
     """In the database where the certificate was found."""
+    machine.add("bob", 4_243)
     machine.add("anna", 4_242, ".pki/nssdb")
     store: Store = machine.store
     found = {item.location.label: item for item in machine.read().candidates}

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from gatepost.core.finding import KeyState
 from gatepost.core.pem import Block, scan_pem
 from gatepost.core.reason import Reason
 from gatepost.core.signature import ecdsa_digest, verify_signature
@@ -101,13 +102,13 @@ def survey(file: PemFile, *, asks_key: bool) -> Content:
     )
 
 
-def sign_with(file: PemFile, public: PublicKey, statement: bytes) -> bytes | Unsigned | None:
-    """Sign ``statement`` with the private key of ``public``; None where that is not in the file."""
+def sign_with(file: PemFile, public: PublicKey, statement: bytes) -> bytes | Unsigned:
+    """Sign ``statement`` with the private key of ``public``, which a survey has found in the file."""
     wanted = normal_form(public)
     for key in _keys(file):
         if key.public == wanted and key.private is not None:
             return _sign(key.private, statement, public, file.path)
-    return None
+    return Unsigned(f"{shown(file.path)} does not have the key any more", KeyState.MISSING)
 
 
 def normal_form(key: PublicKey) -> bytes:

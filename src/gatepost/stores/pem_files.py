@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from gatepost.core.certificate import Certificate, Malformed, parse_certificate
 from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
 from gatepost.core.reason import Reason
-from gatepost.stores.accounts import Account
 from gatepost.stores.interface import Unsigned
 from gatepost.stores.pem_content import Content, PemFile, normal_form, open_pem_file, sign_with, survey
 from gatepost.stores.safe_open import Access, Obstacle, read_file, shown
@@ -24,6 +23,7 @@ from gatepost.stores.safe_open import Access, Obstacle, read_file, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from gatepost.stores.accounts import Account
     from gatepost.stores.deputy import Deputy
     from gatepost.stores.interface import Query
     from gatepost.stores.pem_content import Piece
@@ -31,13 +31,19 @@ if TYPE_CHECKING:
 _MAXIMUM_PASSWORD: Final = 4_096
 
 
-class _Read(msgspec.Struct, frozen=True):
-    """One file that was read: by us (``file``), or by a child as its ``owner``."""
+class _Owner(NamedTuple):
+    """Another user, as whom a deputy reads and signs."""
+
+    account: Account
+    deputy: Deputy
+
+
+class _Read(NamedTuple):
+    """One file that was read: by us, or by its owner's child."""
 
     location: Location
     content: Content
-    file: PemFile | None
-    owner: Account | None
+    source: PemFile | _Owner
 
 
 class _Keys(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +75,7 @@ class PemFiles:
         self._access = access
         self._passwords = passwords
         self._deputize = deputize
+        self._deputy: Deputy | None = None
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -103,58 +110,54 @@ class PemFiles:
         files, faults = self._open(asks_key=True)
         wanted = normal_form(certificate.public_key)
         for read in (item for item in files if wanted in item.content.keys):
-            signature = self._sign(read, certificate, statement)
-            if signature is not None:
-                return signature
+            return _sign(read, certificate, statement)
         state, detail = _key_state(certificate, _survey(files))
         return Unsigned("; ".join((detail, *(fault.detail for fault in faults))), state)
 
-    def _sign(self, read: _Read, certificate: Certificate, statement: bytes) -> bytes | Unsigned | None:
-        if read.file is not None:
-            return sign_with(read.file, certificate.public_key, statement)
-        if read.owner is None or self._deputize is None:
-            return None
-        return self._deputize().sign_with_file(read.owner, read.location.path, certificate.der, statement)
-
     def _open(self, *, asks_key: bool) -> tuple[list[_Read], list[Fault]]:
         """Read all files, by their owners' children where it has to be."""
-        files, faults = [], []
-        owned: dict[Account, list[str]] = {}
+        files: list[_Read] = []
+        faults: list[Fault] = []
+        owned: dict[_Owner, list[str]] = {}
         for path in self._paths:
             match self._open_one(path):
                 case PemFile() as file:
-                    files.append(_Read(_location(path), survey(file, asks_key=asks_key), file, None))
+                    files.append(_Read(_location(path), survey(file, asks_key=asks_key), file))
                 case Obstacle() as obstacle:
                     faults.append(_fault(_location(path), obstacle))
                 case owner:
                     owned.setdefault(owner, []).append(path)
         for owner, paths in owned.items():
-            for location, content in self._delegate(owner, tuple(paths), asks_key=asks_key):
+            for path, content in owner.deputy.read_files(owner.account, tuple(paths), asks_key=asks_key).items():
+                location = _location(path, owner.account.name)
                 if isinstance(content, Obstacle):
                     faults.append(_fault(location, content))
                 else:
-                    files.append(_Read(location, content, None, owner))
+                    files.append(_Read(location, content, owner))
         return files, faults
 
-    def _delegate(
-        self, owner: Account, paths: tuple[str, ...], *, asks_key: bool
-    ) -> Iterator[tuple[Location, Content | Obstacle]]:
-        if self._deputize is not None:
-            answers = self._deputize().read_files(owner, paths, asks_key=asks_key)
-            yield from ((_location(path, owner.name), content) for path, content in answers.items())
-
-    def _open_one(self, path: str) -> PemFile | Account | Obstacle:
+    def _open_one(self, path: str) -> PemFile | _Owner | Obstacle:
         """Open one file, or say who has to."""
         opened = open_pem_file(path, Access(), self._password(path))
         if not isinstance(opened, Obstacle) or opened.reason is not Reason.PATH_REFUSED or self._deputize is None:
             return opened
-        return self._deputize().find_file_owner(path, self._access)
+        self._deputy = self._deputy or self._deputize()
+        account = self._deputy.find_file_owner(path, self._access)
+        return account if isinstance(account, Obstacle) else _Owner(account, self._deputy)
 
     def _password(self, path: str) -> bytes | None:
         """Return the password for the keys in the file at ``path``; None where the settings name none, or it cannot be read."""
         named = self._passwords.get(path)
         content = read_file(named, Access(), _MAXIMUM_PASSWORD) if named else None
         return content.rstrip(b"\r\n") if isinstance(content, bytes) else None
+
+
+def _sign(read: _Read, certificate: Certificate, statement: bytes) -> bytes | Unsigned:
+    """Sign with the key in one file."""
+    if isinstance(read.source, PemFile):
+        return sign_with(read.source, certificate.public_key, statement)
+    owner = read.source
+    return owner.deputy.sign_with_file(owner.account, read.location.path, certificate.der, statement)
 
 
 def _location(path: str, user: str | None = None) -> Location:

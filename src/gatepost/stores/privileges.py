@@ -24,7 +24,9 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
 
-def become(uid: int, gid: int, room: int) -> None:
+def become(
+    uid: int, gid: int, room: int
+) -> None:  # pragma: no cover - only in a process of its own: test_privileges.py
     """Become the account ``uid`` with the group ``gid`` alone, and write no file of more than ``room`` bytes.
 
     Raises OSError (a program that goes on after that would have rights that it must not have).
@@ -42,7 +44,7 @@ def become(uid: int, gid: int, room: int) -> None:
     _control(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _bounds(room: int) -> dict[int, int]:
+def _bounds(room: int) -> dict[int, int]:  # pragma: no cover - as above
     return {
         resource.RLIMIT_AS: ADDRESS_SPACE,
         resource.RLIMIT_CORE: 0,
@@ -53,7 +55,7 @@ def _bounds(room: int) -> dict[int, int]:
     }
 
 
-def _control(option: int, value: int) -> None:
+def _control(option: int, value: int) -> None:  # pragma: no cover - as above
     """Call prctl(2)."""
     library = ctypes.CDLL(None, use_errno=True)
     nothing = ctypes.c_ulong(0)
