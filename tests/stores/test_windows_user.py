@@ -14,11 +14,13 @@ from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location
 from gatepost.core.reason import Reason
 from gatepost.core.signature import verify_signature
 from gatepost.stores.windows_answers import MAXIMUM_ANSWER, Found, Outcome, Read, Sign, decode, frame, trial
-from gatepost.stores.windows_user import serve
+from gatepost.stores.windows_user import main, serve
 from tests.certificates import CertificateAuthority, Issued, uri
 from tests.stores.keyring import KeyRing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gatepost.stores.interface import Query, Store
     from gatepost.stores.windows_answers import Request
 
@@ -128,6 +130,33 @@ def test_nothing_is_answered_when_what_is_to_sign_is_no_certificate() -> None:
     """Nobody knows which key is meant."""
     with pytest.raises(ValueError, match="no certificate"):
         _serve(Sign(certificate=b"none", statement=STATEMENT), KeyRing())
+
+
+def test_it_answers_on_its_output_when_it_is_given_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request comes on its input."""
+    issued = CA.issue()
+    target = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(frame(_read(challenge=None)))))
+    monkeypatch.setattr("sys.stdout", target)
+    main([], lambda: KeyRing(issued))
+    assert [issued.der] == [seen.certificate for seen in decode(target.buffer.getvalue(), Found).seen]
+
+
+def test_it_answers_through_the_pipe_that_it_is_given(tmp_path: Path) -> None:
+    """A file stands for the pipe here: the answer comes to lie behind the request."""
+    issued = CA.issue()
+    pipe = tmp_path / "pipe"
+    pipe.write_bytes(frame(_read(challenge=None)))
+    main([str(pipe)], lambda: KeyRing(issued))
+    answer = pipe.read_bytes().removeprefix(frame(_read(challenge=None)))
+    assert [issued.der] == [seen.certificate for seen in decode(answer, Found).seen]
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="this is a Windows")
+def test_there_is_nothing_to_answer_from_when_this_is_no_windows() -> None:
+    """The store's libraries are not here."""
+    with pytest.raises(OSError, match=r"crypt32\.dll is a library of Windows"):
+        main([])
 
 
 class Silent:

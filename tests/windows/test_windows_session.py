@@ -15,7 +15,7 @@ from base64 import b64encode
 from contextlib import contextmanager
 from ctypes import POINTER, wintypes
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -276,6 +276,43 @@ def test_nothing_is_written_to_a_client_that_has_gone() -> None:
             assert b"" == pipe.read(10)
 
 
+def test_what_windows_refuses_is_handed_on() -> None:
+    """Token, environment, program and pipe: each refusal comes out of its block as it is."""
+    pointer, boolean = ctypes.c_void_p, wintypes.BOOL
+    refusing = with_doubles(
+        wtsapi32={"WTSQueryUserToken": failing(5, boolean, *[pointer] * 2)},
+        userenv={"CreateEnvironmentBlock": failing(5, boolean, *[pointer] * 3)},
+    )
+    with SessionApi(refusing).token(1) as token, SessionApi(refusing).start(0, "", "") as unstarted:
+        assert ["WTSQueryUserToken: 0x00000005", "CreateEnvironmentBlock: 0x00000005"] == [str(token), str(unstarted)]
+    with _own_token() as own, SessionApi().start(own, r"C:\no\such\program.exe", "") as missing:
+        assert isinstance(missing, Refused)
+        assert "CreateProcessAsUserW" == missing.function
+    with PipeApi().open(PREFIX + "test-of-the-account", "no account", HASTY) as pipe:
+        assert isinstance(pipe, Refused)
+
+
+def test_a_client_that_comes_first_is_waited_for_no_longer() -> None:
+    """It opens the pipe before anybody waits for it."""
+    with _own_token() as token:
+        account = SessionApi().account(token)
+        assert isinstance(account, str)
+        name = PREFIX + "test-of-the-first"
+        with PipeApi().open(name, account, PATIENT) as pipe:
+            assert not isinstance(pipe, Refused)
+            with open(name, "r+b", buffering=0) as client:  # noqa: PTH123 - a pipe's name is no path
+                assert pipe.connect(token)
+                assert pipe.write(STATEMENT)
+                assert client.read(len(STATEMENT)) == STATEMENT
+
+
+def test_a_session_without_facts_has_no_name() -> None:
+    """A double knows the session and nothing of it."""
+    station = Station()
+    station.names = {}
+    assert () == SessionApi(station.load()).sessions()
+
+
 def test_a_token_is_refused_with_its_code() -> None:
     """Only the SYSTEM account gets another's token; a double refuses as Windows does."""
     load = with_doubles(
@@ -307,9 +344,8 @@ class _Listed(ctypes.Structure):
 class Station:
     """Plays wtsapi32: the services' session, one of a user at the screen, one left disconnected, one that listens."""
 
-    NAMES: ClassVar = {(1, 5): "alice", (1, 7): "EXAMPLE", (2, 5): "bob", (2, 7): "", (0, 5): "", (9, 5): "nobody"}
-
     def __init__(self) -> None:
+        self.names = {(1, 5): "alice", (1, 7): "EXAMPLE", (2, 5): "bob", (2, 7): "", (0, 5): "", (9, 5): "nobody"}
         self.freed = 0
         self.given = 0
         self._list = (_Listed * 4)(
@@ -340,10 +376,10 @@ class Station:
 
     def _ask(self, *arguments: Any) -> int:  # noqa: ANN401 - pointers of C.
         _server, session, kind, value, size = arguments
-        if (session, kind) not in self.NAMES:
+        if (session, kind) not in self.names:
             leave_error(2)
             return 0
-        text = ctypes.create_unicode_buffer(self.NAMES[session, kind])
+        text = ctypes.create_unicode_buffer(self.names[session, kind])
         self._texts.append(text)
         value[0], size[0] = ctypes.addressof(text), ctypes.sizeof(text)
         self.given += 1

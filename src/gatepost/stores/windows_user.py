@@ -34,9 +34,15 @@ from gatepost.stores.windows_answers import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gatepost.stores.interface import Store
 
 _MAXIMUM_TEXT: Final = 1_024
+
+
+def _open_own() -> Store:
+    return WindowsStore(TrustStore.USER)
 
 
 def serve(source: IO[bytes], target: IO[bytes], store: Store) -> None:
@@ -117,15 +123,14 @@ def _clip(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()[:_MAXIMUM_TEXT]
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], open_store: Callable[[], Store] = _open_own) -> None:
     """Answer one request from the store of this account."""
-    store = WindowsStore(TrustStore.USER)
     if not arguments:
-        serve(sys.stdin.buffer, sys.stdout.buffer, store)
+        serve(sys.stdin.buffer, sys.stdout.buffer, open_store())
         return
     with open(arguments[0], "r+b", buffering=0) as pipe:  # noqa: PTH123 - a pipe's name is no path.
-        serve(pipe, pipe, store)
+        serve(pipe, pipe, open_store())
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - only in a process of its own: tests/windows/test_windows_session.py
     main(sys.argv[1:])
