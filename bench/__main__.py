@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from bench import check_process, evaluation, server
+from bench import agent, check_process, evaluation, server, worst_case
 from bench.harness import Figure, MeasureError, exit_code
 from bench.machine import describe_machine
 from bench.page import show_figures, write_page
@@ -26,6 +26,8 @@ _PAGE: Final = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _MEASUREMENTS: Final[dict[str, Callable[[Path], tuple[Figure, ...]]]] = {
     "check_process": check_process.measure,
     "evaluation": evaluation.measure,
+    "worst_case": worst_case.measure,
+    "agent": agent.measure,
     "server": server.measure,
 }
 

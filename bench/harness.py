@@ -73,6 +73,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """None: for information."""
     busy: float | None = None
     """The median of how busy the server's core was, where there was a server."""
+    of_memory: bool = False
+    """The costs are KiB of resident memory instead."""
 
     @property
     def ratio(self) -> float:

@@ -28,7 +28,7 @@ def show_figures(figures: Sequence[Figure]) -> Table:
     """Make the table for the terminal."""
     table = Table("figure", "cost", "anchor", "ratio", "bound", "", title="processor time; the median of each")
     for figure in figures:
-        subject, anchor = show_cost(figure.subject_cost), show_cost(figure.anchor_cost)
+        subject, anchor = show_amount(figure, figure.subject_cost), show_amount(figure, figure.anchor_cost)
         table.add_row(
             figure.name,
             f"{subject} {figure.unit}",
@@ -59,8 +59,8 @@ def write_page(figures: Sequence[Figure], machine: Mapping[str, str], today: dat
 def _row(figure: Figure) -> tuple[str, ...]:
     return (
         figure.name,
-        f"{show_cost(figure.subject_cost)} {figure.unit}",
-        show_cost(figure.anchor_cost),
+        f"{show_amount(figure, figure.subject_cost)} {figure.unit}",
+        show_amount(figure, figure.anchor_cost),
         show_ratio(figure),
         show_bound(figure.bound),
         verdict(figure),
@@ -82,6 +82,11 @@ def _description(figure: Figure) -> list[str]:
 def _rows(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     """Write a table in Markdown."""
     return [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows)]
+
+
+def show_amount(figure: Figure, amount: float) -> str:
+    """Show a figure's cost: time, or memory."""
+    return f"{amount / 1024:.1f} MiB" if figure.of_memory else show_cost(amount)
 
 
 def show_cost(cost: float) -> str:
