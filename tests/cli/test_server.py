@@ -288,6 +288,15 @@ def test_the_account_is_asked_for_where_there_are_several(place: Place) -> None:
     assert place.create("enrollment", "--account", second.account_id)["token"]
 
 
+def test_the_name_of_a_token_does_nothing_to_the_console(place: Place) -> None:
+    """Any administrator of the API gives it, and the list is one line for each."""
+    name = "\x1b[2J\nroll-out"
+    gatepost("server", "token", "create", "enrollment", "--database", place.url, "--name", name)
+    listed = gatepost("server", "token", "list", "--database", place.url).stdout
+    assert r"\x1b[2J\nroll-out" in listed
+    assert all(line.isprintable() for line in listed.splitlines())
+
+
 def test_tokens_are_listed_without_their_texts_and_revoked_by_their_ids(place: Place) -> None:
     """What `token create` printed is in no list."""
     made = place.create("enrollment", "--name", "roll-out", "--uses", "2")

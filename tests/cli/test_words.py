@@ -56,6 +56,16 @@ def test_every_error_has_its_exit_code_and_a_sentence(kind: type[GatepostError])
     assert "\n" not in sentence
 
 
+@pytest.mark.parametrize(
+    "words", ["\x1b]0;title\x07", "one\ngatepost: two", "\r", "\x9b2J", "\u202egnp.exe", "\u2028", "\ud800"]
+)
+def test_nobody_s_words_do_anything_to_a_terminal_or_a_journal(words: str) -> None:
+    """A server's refusal is repeated, and who answers may be anybody; what prints stands as it is."""
+    for error in (errors.ServerRefusedError(400, 0, f"naïve: {words}"), errors.ReportRefusedError("odd", words)):
+        assert explain_error(error)[1].isprintable()
+    assert "naïve" in explain_error(errors.ServerRefusedError(400, 0, "naïve"))[1]
+
+
 def test_a_server_that_fails_is_not_the_users_fault() -> None:
     """From 500 on it could not tell; below, the request was wrong."""
     codes = {

@@ -13,6 +13,7 @@ import msgspec
 
 from gatepost.cli.choice import Choice
 from gatepost.cli.serving import ServerSettings, now, serve
+from gatepost.cli.words import printable
 from gatepost.errors import ConflictError, InputError, StateError, StorageError
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ def list_all(database: str, master_key: Path | None, account: str | None, form: 
     for item in found:
         state = "revoked" if item.revoked_at else f"until {item.expires_at or 'revoked'}"
         left = "" if item.uses_left is None else f", {item.uses_left} uses left"
-        click.echo(f"{item.id}  {item.kind:13}  {state}{left}  {item.name}".rstrip())
+        click.echo(f"{item.id}  {item.kind:13}  {state}{left}  {printable(item.name)}".rstrip())
 
 
 @token.command()

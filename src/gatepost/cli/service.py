@@ -15,7 +15,7 @@ from gatepost.agent.service import Clocks, Service
 from gatepost.agent.status import LastCycle, StatusFolder, describe_cycle
 from gatepost.agent.supervisor import Supervisor
 from gatepost.agent.watch import CallWatch, NetworkWatch, StoreWatch
-from gatepost.cli.words import explain_error
+from gatepost.cli.words import explain_error, printable
 
 if TYPE_CHECKING:
     from gatepost.agent.cycle import Agent
@@ -76,6 +76,8 @@ def _elapsed() -> float:
 
 
 def _say(line: str, supervisor: Supervisor) -> None:
+    # A check's name is the server's: it must not begin another line of the journal.
+    line = printable(line)
     click.echo(f"gatepost: {line}", err=True)
     supervisor.doing(line)
 

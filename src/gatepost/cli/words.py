@@ -30,7 +30,20 @@ _SERVER_ERROR: Final = 500
 
 
 def explain_error(error: GatepostError) -> tuple[int, str]:
-    """Return the exit code and one sentence that names the thing and what is allowed."""
+    """Return the exit code and one sentence that names the thing and what is allowed.
+
+    A part of it may be somebody else's, a server's for one: the sentence is fit for a terminal and for a line of a journal.
+    """
+    code, sentence = _explain(error)
+    return code, printable(sentence)
+
+
+def printable(text: str) -> str:
+    """Show what does not print with escapes, so that nobody's words move a cursor, end a line or turn its direction."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def _explain(error: GatepostError) -> tuple[int, str]:
     code, sentence = COULD_NOT_TELL, ""
     match error:
         case InputError():
