@@ -6,7 +6,7 @@ from cryptography import x509
 
 from gatepost.core.reason import Reason
 from tests import der
-from tests.certificates import ANY_PURPOSE, Part, constraints, dns, email, ip, uri, with_broken_signature
+from tests.certificates import ANY_PURPOSE, CLIENT_AUTH, Part, constraints, dns, email, ip, uri, with_broken_signature
 from tests.vectors.forge import leaf, middle, odd_extension, root
 from tests.vectors.scene import LAPTOP, ROOT, at, fails, passes
 from tests.vectors.vector import Scene, vector
@@ -276,11 +276,30 @@ def _bytes_behind_the_signature() -> Scene:
     return fails(at(der.tlv(0x30, *der.parts(LAPTOP.der), der.tlv(5))), why=Reason.MALFORMED_CERTIFICATE)
 
 
+@vector("Something behind the value of an extension that is asked for, where OpenSSL does not look.")
+def _bytes_behind_an_extension() -> Scene:
+    odd = odd_extension(x509.ExtendedKeyUsage.oid, der.tlv(0x30, der.oid(CLIENT_AUTH)) + b"\0\0")
+    return fails(leaf(ROOT, eku=None, extensions=[odd]), why=Reason.MALFORMED_CERTIFICATE)
+
+
 @vector("Outside the signed part, another form of a length would be another fingerprint of the same certificate.")
 def _length_not_in_its_shortest_form() -> Scene:
     body, algorithm, signature = der.parts(LAPTOP.der)
     padded = der.tlv(0x30, body, algorithm, bytes([0x03, 0x81, signature[1]]) + signature[2:])
     return fails(at(padded), why=Reason.MALFORMED_CERTIFICATE)
+
+
+@vector("A length may be left open in BER, and not in DER (X.690, 10.1).")
+def _length_without_an_end() -> Scene:
+    times = der.parts(der.parts(LAPTOP.der)[0])[Part.VALIDITY]
+    opened = b"\x30\x80" + times[2:] + b"\0\0"
+    return fails(leaf(ROOT, parts={Part.VALIDITY: opened}), why=Reason.MALFORMED_CERTIFICATE)
+
+
+@vector("Nor does DER let a set of attributes claim to be of one piece.")
+def _set_of_one_piece() -> Scene:
+    subject = der.parts(der.parts(LAPTOP.der)[0])[Part.SUBJECT]
+    return fails(leaf(ROOT, subject=subject.replace(b"\x31", b"\x11", 1)), why=Reason.MALFORMED_CERTIFICATE)
 
 
 @vector("Times have seconds and end in Z (RFC 5280, 4.1.2.5.1).")
