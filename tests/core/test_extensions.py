@@ -158,9 +158,10 @@ def test_an_extension_is_read_when_it_is_critical() -> None:
     ],
 )
 def test_a_certificate_is_refused_when_an_extension_that_matters_is_broken(oid: str, value: str, problem: str) -> None:
-    """Nobody guesses what it may have meant."""
-    with pytest.raises(der.DerError, match=problem):
+    """Nobody guesses what it may have meant; which one it is, is told."""
+    with pytest.raises(der.DerError, match=problem) as caught:
         parse((oid, bytes.fromhex(value)))
+    assert str(caught.value).startswith(f"extension {oid}: ")
 
 
 def test_a_certificate_is_refused_when_an_extension_stands_twice() -> None:

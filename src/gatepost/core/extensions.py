@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import ipaddress
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from gatepost.core import der
 from gatepost.core.name import DistinguishedName, decode_text, parse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Value = TypeVar("_Value")
 
 KEY_USAGES: Final = (
     "digitalSignature",
@@ -94,19 +99,28 @@ def parse_extensions(encoded: bytes, sequence: der.Element) -> Extensions:
             raise der.DerError(f"extension {oid} stands twice")
         values[oid] = der.content(encoded, value)
     return Extensions(
-        ca=_basic_constraints(values.get(_BASIC_CONSTRAINTS)),
-        key_usage=_key_usage(values.get(_KEY_USAGE)),
-        purposes=_purposes(values.get(_EXTENDED_KEY_USAGE)),
-        alternative_names=_alternative_names(values.get(_SUBJECT_ALTERNATIVE_NAME)),
-        subject_key_identifier=_key_identifier(values.get(_SUBJECT_KEY_IDENTIFIER)),
-        authority_key=_authority_key(values.get(_AUTHORITY_KEY_IDENTIFIER)),
-        policies=_policies(values.get(_CERTIFICATE_POLICIES)),
+        ca=_read(values, _BASIC_CONSTRAINTS, _basic_constraints),
+        key_usage=_read(values, _KEY_USAGE, _key_usage),
+        purposes=_read(values, _EXTENDED_KEY_USAGE, _purposes),
+        alternative_names=_read(values, _SUBJECT_ALTERNATIVE_NAME, _alternative_names) or (),
+        subject_key_identifier=_read(values, _SUBJECT_KEY_IDENTIFIER, _key_identifier),
+        authority_key=_read(values, _AUTHORITY_KEY_IDENTIFIER, _authority_key),
+        policies=_read(values, _CERTIFICATE_POLICIES, _policies) or (),
     )
 
 
-def _basic_constraints(value: bytes | None) -> bool | None:
+def _read(values: dict[str, bytes], oid: str, parse: Callable[[bytes], _Value]) -> _Value | None:
+    """Parse the extension ``oid``, if it is there; what is wrong with it is told with its name."""
+    value = values.get(oid)
     if value is None:
         return None
+    try:
+        return parse(value)
+    except der.DerError as error:
+        raise der.DerError(f"extension {oid}: {error}") from error
+
+
+def _basic_constraints(value: bytes) -> bool:
     fields = der.children(value, der.whole(value, der.SEQUENCE))
     if not fields or fields[0].tag != der.BOOLEAN:
         return False
@@ -116,9 +130,7 @@ def _basic_constraints(value: bytes | None) -> bool | None:
     return flag != b"\0"
 
 
-def _key_usage(value: bytes | None) -> frozenset[str] | None:
-    if value is None:
-        return None
+def _key_usage(value: bytes) -> frozenset[str]:
     unused, *bits = der.content(value, der.whole(value, der.BIT_STRING)) or (8,)
     if unused > 7:  # noqa: PLR2004 - the bits of the last byte that do not count (X.690, 8.6.2).
         raise der.DerError("a key usage that is no bit string")
@@ -128,16 +140,12 @@ def _key_usage(value: bytes | None) -> frozenset[str] | None:
     )
 
 
-def _purposes(value: bytes | None) -> tuple[str, ...] | None:
-    if value is None:
-        return None
+def _purposes(value: bytes) -> tuple[str, ...]:
     items = der.children(value, der.whole(value, der.SEQUENCE))
     return tuple(der.dotted(der.content(value, item)) for item in items if item.tag == der.OBJECT_IDENTIFIER)
 
 
-def _alternative_names(value: bytes | None) -> tuple[AlternativeName, ...]:
-    if value is None:
-        return ()
+def _alternative_names(value: bytes) -> tuple[AlternativeName, ...]:
     items = der.children(value, der.whole(value, der.SEQUENCE))
     if len(items) > _MAXIMUM_NAMES:
         raise der.DerError(f"more than {_MAXIMUM_NAMES} subject alternative names")
@@ -173,13 +181,11 @@ def _other_name(value: bytes, item: der.Element) -> AlternativeName | None:
     return None if text is None else AlternativeName(NameKind.UPN, text)
 
 
-def _key_identifier(value: bytes | None) -> bytes | None:
-    return None if value is None else der.content(value, der.whole(value, der.OCTET_STRING))
+def _key_identifier(value: bytes) -> bytes:
+    return der.content(value, der.whole(value, der.OCTET_STRING))
 
 
-def _authority_key(value: bytes | None) -> AuthorityKey | None:
-    if value is None:
-        return None
+def _authority_key(value: bytes) -> AuthorityKey:
     identifier: bytes | None = None
     issuers: tuple[DistinguishedName, ...] = ()
     serial: int | None = None
@@ -197,9 +203,7 @@ def _authority_key(value: bytes | None) -> AuthorityKey | None:
     return AuthorityKey(identifier, issuers, serial)
 
 
-def _policies(value: bytes | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
+def _policies(value: bytes) -> tuple[str, ...]:
     items = der.children(value, der.whole(value, der.SEQUENCE))
     found = (der.expect(value, item.start, item.stop, der.OBJECT_IDENTIFIER) for item in items)
     return tuple(der.dotted(der.content(value, item)) for item in found)
