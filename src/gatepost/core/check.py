@@ -37,7 +37,10 @@ class Evidence(StrEnum):
     @property
     def rank(self) -> int:
         """Its place in the order, 0 for the weakest."""
-        return list(Evidence).index(self)
+        return _RANKS[self]
+
+
+_RANKS: Final = {level: rank for rank, level in enumerate(Evidence)}
 
 
 class Purpose(StrEnum):

@@ -149,6 +149,9 @@ class SubjectAlternativeName:
         return (Judgement("subject alternative name", reason, self._expected, found),)
 
 
+_PURPOSES: Final = {purpose.oid: purpose.value for purpose in Purpose}
+
+
 class ExtendedKeyUsage:
     """The extension lists every purpose asked for; ``anyExtendedKeyUsage`` counts for none of them."""
 
@@ -160,9 +163,8 @@ class ExtendedKeyUsage:
         """Look for each of them."""
         del candidate
         listed = certificate.extensions.purposes or ()
-        known = {purpose.oid: purpose.value for purpose in Purpose}
         met = all(purpose.oid in listed for purpose in self._purposes)
-        found = ", ".join(known.get(oid, oid) for oid in listed) or "none"
+        found = ", ".join(_PURPOSES.get(oid, oid) for oid in listed) or "none"
         reason = None if met else Reason.EXTENDED_KEY_USAGE_MISSING
         return (Judgement("extended key usage", reason, ", ".join(self._purposes), found),)
 
