@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from gatepost.stores.nssdb import NssDatabase
 from gatepost.stores.safe_open import Access
 from tests.certificates import CertificateAuthority, Issued, KeyKind
 from tests.stores import nss
+from tests.stores.tokens import PIN, Device, Tokens
 
 if TYPE_CHECKING:
     from gatepost.core.finding import Candidate, Findings
@@ -96,6 +98,24 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Database:
     nss.add_certificate(folder, lonely, "lonely")
     nss.add_certificate(folder, other, "other")
     return Database(folder, authority, pair, rsa_pair, lonely, other, folder)
+
+
+@pytest.fixture(scope="session")
+def blank_token(tmp_path_factory: pytest.TempPathFactory) -> Device:
+    """Make a SoftHSM with one token and nothing in it."""
+    tokens = Tokens.create(tmp_path_factory.mktemp("token") / "template")
+    tokens.add()
+    return Device(tokens, CertificateAuthority.create())
+
+
+@pytest.fixture
+def device(blank_token: Device, tmp_path: Path) -> Device:
+    """Give a copy of it to one test, with its PIN in a file."""
+    tokens = Tokens.create(tmp_path / "softhsm")
+    shutil.copytree(blank_token.folder / "tokens", tmp_path / "softhsm" / "tokens", dirs_exist_ok=True)
+    made = msgspec.structs.replace(blank_token, tokens=tokens)
+    made.set_pin(f"{PIN}\n")
+    return made
 
 
 @pytest.fixture

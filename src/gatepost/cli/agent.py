@@ -86,6 +86,8 @@ def enroll(server: str, token_file: Path | None, server_ca: Path | None, state: 
 @_format_option
 def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
     """Check and report, on schedule until stopped, or once."""
+    from gatepost.stores.pins import REFUSED_PINS, RefusedPins
+
     settings = read_agent_settings(config)
     folder = StateFolder(state)
     _insist_on_enrolment(folder)
@@ -96,9 +98,10 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
 
     bell = Bell()
     watch = StoreWatch(bell)
+    refused = RefusedPins(folder.path / REFUSED_PINS)
 
     def stores(check: Check) -> tuple[Store, ...]:
-        found = find_stores(check.locations, settings)
+        found = find_stores(check.locations, settings, refused=refused)
         watch.note(tuple(path for store in found for path in store.watched))
         return found
 

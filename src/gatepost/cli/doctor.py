@@ -25,6 +25,7 @@ from gatepost.cli.service import now, status_folder
 from gatepost.client.identity import StateFolder
 from gatepost.client.transport import Server
 from gatepost.errors import InputError, StateError
+from gatepost.stores.pins import REFUSED_PINS, RefusedPins
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,7 @@ def examine(state: Path, host: Host, places: PlaceSettings) -> Page:
     if enrolled is not None:
 
         def stores(check: Check) -> tuple[Store, ...]:
-            return find_stores(check.locations, places)
+            return find_stores(check.locations, places, refused=RefusedPins(folder.path / REFUSED_PINS))
 
         with Server(enrolled.server, enrolled.server_ca) as server:
             found += examine_server(server, now())

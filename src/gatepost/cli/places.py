@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -10,11 +12,13 @@ import msgspec
 from gatepost.core.check import Locations, OperatingSystem, TrustStore
 from gatepost.core.finding import Fault, Location, StoreKind
 from gatepost.core.reason import Reason
+from gatepost.core.token_uri import SCHEME
 from gatepost.stores.refused import RefusedPlace
 
 if TYPE_CHECKING:
     from gatepost.stores.deputy import Deputy
     from gatepost.stores.interface import Store
+    from gatepost.stores.pins import RefusedPins
     from gatepost.stores.safe_open import Access
 
 SYSTEM: Final = {"darwin": OperatingSystem.MAC, "win32": OperatingSystem.WINDOWS}.get(
@@ -25,7 +29,8 @@ SYSTEM_NSSDB: Final = "/etc/pki/nssdb"
 SYSTEM_KEYCHAIN: Final = "/Library/Keychains/System.keychain"
 CHILD: Final = (sys.executable, "-I", "-m", "gatepost.stores.child")
 """The program that reads as others. ``-I``: nothing of its environment or folder counts."""
-_PKCS11: Final = "pkcs11:"
+TOKEN_CHILD: Final = (sys.executable, "-I", "-m", "gatepost.stores.token_child")
+"""The program that loads PKCS#11 modules."""
 
 
 class PlaceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,10 +42,22 @@ class PlaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Folders whose files may be read although a lesser user can write there."""
     key_passwords: dict[str, str] = {}
     """For a PEM file with an encrypted private key, the file that holds its password."""
+    pkcs11_modules: tuple[str, ...] = ()
+    """PKCS#11 modules; no other is ever loaded."""
+    pkcs11_pin_files: dict[str, str] = {}
+    """For a token's label or serial number, the file that holds its PIN."""
 
 
-def find_stores(locations: Locations, settings: PlaceSettings, system: OperatingSystem = SYSTEM) -> tuple[Store, ...]:
-    """Return the stores that ``locations`` names on a ``system``, each ready to be read."""
+def find_stores(
+    locations: Locations,
+    settings: PlaceSettings,
+    system: OperatingSystem = SYSTEM,
+    refused: RefusedPins | None = None,
+) -> tuple[Store, ...]:
+    """Return the stores that ``locations`` names on a ``system``, each ready to be read.
+
+    ``refused`` knows which PINs a token has refused; without it, this account's own file of them counts.
+    """
     from gatepost.stores.safe_open import Access
 
     access = Access(allowed_paths=settings.allowed_paths)
@@ -49,14 +66,30 @@ def find_stores(locations: Locations, settings: PlaceSettings, system: Operating
         stores += _system_stores(settings, access, system)
     if TrustStore.USER in locations.trust_stores:
         stores.append(_user_store(system))
-    files = tuple(path for path in locations.paths if not path.startswith(_PKCS11))
+    files = tuple(path for path in locations.paths if not path.startswith(SCHEME))
     if files:
         from gatepost.stores.pem_files import PemFiles
 
         stores.append(PemFiles(files, access, settings.key_passwords, _deputize))
-    tokens = (path for path in locations.paths if path.startswith(_PKCS11))
-    stores.extend(_refuse(StoreKind.PKCS11, uri, "PKCS#11 tokens are not read by this release") for uri in tokens)
+    tokens = (path for path in locations.paths if path.startswith(SCHEME))
+    stores.extend(_token(uri, settings, system, refused) for uri in tokens)
     return tuple(stores)
+
+
+def _token(uri: str, settings: PlaceSettings, system: OperatingSystem, refused: RefusedPins | None) -> Store:
+    if system is OperatingSystem.WINDOWS:
+        return _refuse(StoreKind.PKCS11, uri, "PKCS#11 tokens are not read on Windows")
+    from gatepost.stores.pins import REFUSED_PINS, PinFiles, RefusedPins
+    from gatepost.stores.pkcs11 import Pkcs11Token, Reader
+
+    # Modules find their own settings in the environment; ours are none of their business.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
+    reader = Reader(modules=settings.pkcs11_modules, command=TOKEN_CHILD, environment=environment)
+    if refused is None:
+        # This account's own, where the XDG base directories have such things.
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        refused = RefusedPins(state / "gatepost" / REFUSED_PINS)
+    return Pkcs11Token(uri, reader, PinFiles(settings.pkcs11_pin_files, refused))
 
 
 def _system_stores(settings: PlaceSettings, access: Access, system: OperatingSystem) -> list[Store]:

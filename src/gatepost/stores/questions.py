@@ -247,14 +247,15 @@ def to_findings(database: Database, query: Query, user: str) -> Findings:
     location = Location(store=StoreKind.NSSDB, path=database.directory, user=user)
     faults = (to_obstacle(item) for item in database.troubles)
     return Findings(
-        candidates=tuple(_candidate(item, query, location) for item in database.seen),
+        candidates=tuple(to_candidate(item, query, location) for item in database.seen),
         others=int(database.others),
         too_many=database.too_many,
         faults=tuple(Fault(location=location, reason=item.reason, detail=item.detail) for item in faults),
     )
 
 
-def _candidate(seen: Seen, query: Query, location: Location) -> Candidate:
+def to_candidate(seen: Seen, query: Query, location: Location) -> Candidate:
+    """Turn what was seen at ``location`` into a candidate; raises ValueError where it is no answer to ``query``."""
     certificate = parse_certificate(seen.encoded)
     is_readable = isinstance(certificate, Certificate)
     if isinstance(certificate, Certificate) and certificate.issuer.canonical not in query.issuers:
