@@ -29,9 +29,17 @@ _SHARED_WITH: Final = "shared_with"
 
 
 def proved_key(evaluation: Evaluation) -> bytes | None:
-    """Return the digest of the key that the nearest certificate's proof rests on; None where nothing was proved."""
+    """Return the digest of the key that a passing certificate's proof rests on; None where nothing passes or was proved.
+
+    Keys of certificates that do not pass are of no interest: anybody can make as many of those as they like.
+    """
     nearest = evaluation.certificates[0] if evaluation.certificates else None
-    if nearest is None or nearest.evidence is None or nearest.evidence.rank < Evidence.POSSESSION.rank:
+    if (
+        nearest is None
+        or nearest.reasons
+        or nearest.evidence is None
+        or nearest.evidence.rank < Evidence.POSSESSION.rank
+    ):
         return None
     certificate = nearest.candidate.certificate
     if not isinstance(certificate, Certificate):
@@ -57,8 +65,8 @@ def tell_shared(received: str, others: tuple[KeyHolder, ...]) -> str:
 
 
 def tells_shared(received: str) -> bool:
-    """Tell whether a log line named the event."""
-    return f'"{_SHARED_WITH}"' in received
+    """Tell whether a log line named the event: a field of the document, and no text somewhere in it."""
+    return f'"{_SHARED_WITH}"' in received and _SHARED_WITH in msgspec.json.decode(received)
 
 
 def is_owner(records: Records, account: int, registration: int, key_digest: bytes, now: int) -> bool:
