@@ -58,6 +58,10 @@ def find_stores(
 
     ``refused`` knows which PINs a token has refused; without it, this account's own file of them counts.
     """
+    if system is OperatingSystem.WINDOWS:
+        from gatepost.cli.windows_places import find_windows_stores
+
+        return find_windows_stores(locations)
     from gatepost.stores.safe_open import Access
 
     access = Access(allowed_paths=settings.allowed_paths)
@@ -72,13 +76,11 @@ def find_stores(
 
         stores.append(PemFiles(files, access, settings.key_passwords, _deputize))
     tokens = (path for path in locations.paths if path.startswith(SCHEME))
-    stores.extend(_token(uri, settings, system, refused) for uri in tokens)
+    stores.extend(_token(uri, settings, refused) for uri in tokens)
     return tuple(stores)
 
 
-def _token(uri: str, settings: PlaceSettings, system: OperatingSystem, refused: RefusedPins | None) -> Store:
-    if system is OperatingSystem.WINDOWS:
-        return _refuse(StoreKind.PKCS11, uri, "PKCS#11 tokens are not read on Windows")
+def _token(uri: str, settings: PlaceSettings, refused: RefusedPins | None) -> Store:
     from gatepost.stores.pins import REFUSED_PINS, PinFiles, RefusedPins
     from gatepost.stores.pkcs11 import Pkcs11Token, Reader
 

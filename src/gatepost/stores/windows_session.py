@@ -35,6 +35,10 @@ _DISCONNECTED: Final = 4
 _USER_NAME: Final = 5
 _DOMAIN_NAME: Final = 7
 """WTSUserName, WTSDomainName."""
+_THIS_PROCESS: Final = -1
+"""What GetCurrentProcess returns."""
+_QUERY: Final = 0x8
+"""TOKEN_QUERY."""
 _TOKEN_USER: Final = 1
 """TokenUser: a pointer to the account's SID, and flags."""
 _MAXIMUM_TOKEN: Final = 256
@@ -122,6 +126,7 @@ class SessionApi:
         self._ask = declare(sessions, "WTSQuerySessionInformationW", boolean, *asking)
         self._free_sessions = declare(sessions, "WTSFreeMemory", None, pointer)
         self._user_token = declare(sessions, "WTSQueryUserToken", boolean, word, POINTER(handle))
+        self._own_token = declare(advapi32, "OpenProcessToken", boolean, handle, word, POINTER(handle))
         about = handle, ctypes.c_int, pointer, word, size
         self._token_information = declare(advapi32, "GetTokenInformation", boolean, *about)
         self._sid_text = declare(advapi32, "ConvertSidToStringSidW", boolean, pointer, out)
@@ -180,6 +185,16 @@ class SessionApi:
             return
         try:
             yield token.value or 0
+        finally:
+            self._close(token)
+
+    def own_account(self) -> str | Refused:
+        """Return the SID of the account that this process runs as."""
+        token = wintypes.HANDLE()
+        if not self._own_token(_THIS_PROCESS, _QUERY, token):
+            return Refused("OpenProcessToken", last_error())
+        try:
+            return self.account(token.value or 0)
         finally:
             self._close(token)
 
