@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from gatepost.core.certificate import Certificate
     from gatepost.stores.interface import Store
 
+_CLOCKS_APART: Final = 60_000
+"""ms by which the clocks of two server processes may be apart."""
 _MAXIMUM_PAYLOAD: Final = MAXIMUM_REPORT * 3 // 4 - 1024
 """What fits into a report once it is base64 and has a header and a signature."""
 
@@ -133,7 +135,7 @@ class Agent:
         """Refuse checks that are older than those at hand: neither their version nor their end ever goes back."""
         if checks.version < self._progress.checks_version:
             raise self._distrusted(f"went backwards: version {checks.version} after {self._progress.checks_version}")
-        if kept is not None and checks.valid_until < kept.valid_until:
+        if kept is not None and checks.valid_until + _CLOCKS_APART < kept.valid_until:
             raise self._distrusted("end before those at hand: they are old ones")
 
     def _verify(self, document: bytes) -> tuple[Checks, bytes]:
@@ -203,7 +205,7 @@ def read_checks(document: Checks) -> tuple[NamedCheck, ...]:
 
 
 def compose_report(audience: str, sequence: int, nonce: bytes, facts: Facts, answers: tuple[Answered, ...]) -> Report:
-    """Put a report together that fits its bound: where it would not, the farthest candidates of each check stay out."""
+    """Put a report together that fits its bound: where it would not, the farthest candidates and last faults stay out."""
     for limit in (16, 8, 4, 2, 1, 0):
         written = tuple(_write(item, limit) for item in answers)
         certificates = {
@@ -221,7 +223,14 @@ def compose_report(audience: str, sequence: int, nonce: bytes, facts: Facts, ans
 
 def _write(answered: Answered, limit: int) -> CheckAnswer:
     gathered = answered.gathered
-    kept = msgspec.structs.replace(gathered.evaluation, certificates=gathered.evaluation.certificates[:limit])
+    evaluation = gathered.evaluation
+    # One fault is left in any case: without it an error would look like a fail.
+    kept = msgspec.structs.replace(
+        evaluation,
+        certificates=evaluation.certificates[:limit],
+        faults=evaluation.faults[: max(4 * limit, 1)],
+        nearby=evaluation.nearby[:limit],
+    )
     return answer_from_core(answered.named.check, kept, gathered.signatures, too_many=gathered.too_many)
 
 
