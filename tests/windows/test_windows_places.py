@@ -46,6 +46,18 @@ def test_a_check_passes_with_possession(place: Place, stage: Stage, tmp_path: Pa
     assert {"store": "windows", "path": place.path} == answer["certificates"][0]["location"]
 
 
+def test_an_answer_is_utf_8_when_it_goes_into_a_pipe(stage: Stage, tmp_path: Path) -> None:
+    """Marks and names stand in it that no older encoding of Windows has."""
+    stage.add(USER.owner, CA.issue(cn="laptop-1"), friendly_name="Büro ☂")
+    issuer = tmp_path / "ca.pem"
+    issuer.write_bytes(CA.pem)
+    command = [sys.executable, "-m", "gatepost", "check", "--issuer", str(issuer), "--store", "user", "--explain"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    text = done.stdout.decode("utf-8")
+    assert "✔ CN=laptop-1" in text
+    assert f'{USER.path}, "Büro ☂" (windows)' in text
+
+
 def test_a_check_fails_with_the_keys_reason(stage: Stage, tmp_path: Path) -> None:
     """The certificate is there, and its key is not."""
     stage.add(MACHINE.owner, CA.issue(cn="laptop-1"))

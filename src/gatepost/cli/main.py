@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
@@ -100,6 +101,7 @@ def gatepost() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    _write_utf_8()
     try:
         code = gatepost.main(args=arguments, prog_name="gatepost", standalone_mode=False)
         sys.stdout.flush()
@@ -127,3 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
             traceback.print_exc()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _write_utf_8() -> None:
+    """Write UTF-8 into files and pipes on every system: JSON is nothing else, and Windows' own encoding lacks our marks."""
+    for stream in (sys.stdout, sys.stderr):
+        if sys.platform == "win32" and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
