@@ -174,7 +174,7 @@ def test_a_person_sees_the_candidate_as_the_user(tmp_path: Path) -> None:
     program, user, script = store.command(_only(store.read(_query(asks_key=False))))
     thumbprint = issued.certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - it is a name, not a proof
     assert ("runas", rf"/user:{USER}") == (program, user)
-    assert script.startswith(rf"powershell -NoProfile -Command Get-Item {USER_PATH}\{thumbprint} | ")
+    assert script.startswith(rf"powershell -NoExit -NoProfile -Command Get-Item {USER_PATH}\{thumbprint} | ")
     assert () == store.watched
 
 

@@ -11,6 +11,7 @@ import msgspec
 from gatepost.core.certificate import Certificate, rfc3339
 from gatepost.core.criteria import shown
 from gatepost.core.evaluation import Evaluation, Judged, Status
+from gatepost.core.finding import StoreKind
 
 if TYPE_CHECKING:
     from gatepost.agent.gather import Gathered
@@ -51,6 +52,9 @@ def _command(judged: Judged, gathered: Gathered) -> str:
     candidate = judged.candidate
     words = gathered.commands.get((candidate.certificate.sha256, candidate.location), ())
     user = candidate.location.user
+    if candidate.location.store is StoreKind.WINDOWS:
+        # Windows' shells know double quotes alone, and none of these words has one.
+        return " ".join(f'"{word}"' if " " in word else word for word in words)
     return shlex.join((*(("runuser", "-u", user, "--") if user and words else ()), *words))
 
 

@@ -178,8 +178,12 @@ class SessionStore:
         return Unsigned(shown(outcome.key_detail), outcome.key)
 
     def command(self, candidate: Candidate) -> tuple[str, ...]:
-        """Return the command by which a person sees this candidate, as the user."""
-        return ("runas", f"/user:{self._user}", f"powershell -NoProfile -Command {inspection(USER_PATH, candidate)}")
+        """Return the command by which a person sees this candidate, as the user, in a window that stays open."""
+        return (
+            "runas",
+            f"/user:{self._user}",
+            f"powershell -NoExit -NoProfile -Command {inspection(USER_PATH, candidate)}",
+        )
 
     def _answer(self, request: Request, kind: type[_Answer]) -> _Answer | str:
         """Ask the helper; a text says what went wrong."""
