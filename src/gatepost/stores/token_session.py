@@ -173,19 +173,23 @@ def open_token(modules: tuple[str, ...], uri: TokenUri, pin: str | None) -> Iter
     loaded: list[lib] = []
     try:
         found = _find_tokens(modules, uri, loaded)
-        if isinstance(found, Obstacle):
-            yield found
-            return
-        token, module = found
-        opened = Opened(token, module, pin)
+        opened = found if isinstance(found, Obstacle) else _open(*found, pin)
         try:
             yield opened
         finally:
-            opened.close()
+            if isinstance(opened, Opened):
+                opened.close()
     finally:
         for library in loaded:
             with suppress(PKCS11Error):
                 library.finalize()
+
+
+def _open(token: pkcs11.Token, module: str, pin: str | None) -> Opened | Obstacle:
+    try:
+        return Opened(token, module, pin)
+    except PKCS11Error as error:
+        return Obstacle(Reason.STORE_UNREADABLE, f"the token does not open: {describe(error)}")
 
 
 def match_key(keys: list[Key], public: PublicKey, identifier: bytes) -> tuple[KeyState, Key | None]:
