@@ -56,7 +56,7 @@ def test_an_answer_is_utf_8_when_it_goes_into_a_pipe(stage: Stage, tmp_path: Pat
     text = done.stdout.decode("utf-8")
     assert "✔ CN=laptop-1" in text
     assert f'{USER.path}, "Büro ☂" (windows)' in text
-    assert rf'    see it  powershell -NoProfile -Command "Get-Item {USER.path}\' in text
+    assert f'    see it  powershell -NoProfile -Command "Get-Item {USER.path}' in text
 
 
 def test_a_check_fails_with_the_keys_reason(stage: Stage, tmp_path: Path) -> None:
