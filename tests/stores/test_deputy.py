@@ -86,7 +86,7 @@ def annas(database: Place, reachable: Path) -> Place:
 def read(place: Place, scratch: Path | None = None) -> Findings:
     """Read a database as the agent does, and see that nothing changed in it and nothing is left behind."""
     before = contents(place.folder)
-    deputy = Deputy(CHILD, scratch=str(scratch or place.scratch))
+    deputy = Deputy(CHILD, 60, scratch=str(scratch or place.scratch))
     findings = NssDatabase(str(place.folder), Access(), deputize=lambda: deputy).read(place.query)
     assert before == contents(place.folder)
     assert [] == list(place.scratch.iterdir())
@@ -276,7 +276,7 @@ def test_no_room_for_a_copy_is_said_to_be_that(annas: Place) -> None:
 @needs_root
 def test_an_agent_that_is_not_root_reads_nobody_elses_store(annas: Place) -> None:
     """It says so, with what it would take."""
-    deputy = Deputy(CHILD)
+    deputy = Deputy(CHILD, 60)
 
     def read_it() -> str:
         store = NssDatabase(str(annas.folder), Access(), deputize=lambda: deputy)
@@ -298,7 +298,7 @@ def test_nobody_is_asked_to_become_who_they_cannot(database: Place) -> None:
 def test_an_agent_that_is_not_root_reads_its_own_in_a_child(reachable: Path, database: Place) -> None:
     """As it does for its own home."""
     belongs_to(nss.copy_of(database.folder, reachable / "home"), STRANGER)
-    deputy = Deputy(CHILD)
+    deputy = Deputy(CHILD, 60)
 
     def read_it() -> str:
         found = deputy.read_database(account_of(STRANGER), str(reachable / "home"), database.query)
@@ -439,7 +439,7 @@ def test_every_file_has_an_answer(part: Document, expected: Content | Obstacle |
 
 def test_a_path_that_is_no_text_is_refused(query: Query) -> None:
     """It cannot be asked for; no program of ours names one so."""
-    (found,) = Deputy(CHILD).read_database(ME, "/d\udce4", query).faults
+    (found,) = Deputy(CHILD, 60).read_database(ME, "/d\udce4", query).faults
     assert (Reason.PATH_REFUSED, "its path is no text") == (found.reason, found.detail)
 
 
@@ -452,7 +452,7 @@ def query(database: Place) -> Query:
 @needs_root
 def test_a_database_that_has_become_somebody_elses_signs_no_more(annas: Place) -> None:
     """Between reading and signing."""
-    deputy = Deputy(CHILD)
+    deputy = Deputy(CHILD, 60)
     store = NssDatabase(str(annas.folder), Access(), deputize=lambda: deputy)
     (candidate, *_) = store.read(annas.query).candidates
     shutil.rmtree(annas.folder)

@@ -50,7 +50,7 @@ class Files:
     def store(self, *paths: str, allowed: bool = True) -> PemFiles:
         """Give the store of a check that names these paths."""
         access = Access(allowed_paths=(str(self.folder),) if allowed else ())
-        return PemFiles(paths, access, deputize=lambda: Deputy(CHILD))
+        return PemFiles(paths, access, deputize=lambda: Deputy(CHILD, 60))
 
     @property
     def query(self) -> Query:

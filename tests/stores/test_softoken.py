@@ -93,7 +93,7 @@ def test_a_key_of_every_kind_that_a_check_takes_signs(database: Database, kind: 
 
 def test_a_store_lets_its_key_sign_in_a_child(database: Database) -> None:
     """As `gather` asks it to; nothing of NSS comes into this process by that."""
-    store = NssDatabase(str(database.folder), Access(), deputize=lambda: Deputy(CHILD))
+    store = NssDatabase(str(database.folder), Access(), deputize=lambda: Deputy(CHILD, 60))
     found = by_label(store.read(database.query))
     for label, issued in (("pair", database.pair), ("rsa", database.rsa_pair)):
         signature = store.sign(found[label], STATEMENT)

@@ -56,7 +56,7 @@ class Machine:
     @property
     def store(self) -> UserDatabases:
         """The store."""
-        return UserDatabases(lambda: Deputy(CHILD), lambda: tuple(self.people))
+        return UserDatabases(lambda: Deputy(CHILD, 60), lambda: tuple(self.people))
 
     def read(self) -> Findings:
         """Look for the authority's certificates."""
@@ -264,7 +264,7 @@ def test_a_machine_whose_users_are_not_known_is_a_fault(database: Database) -> N
     def nobody() -> tuple[Person, ...]:
         raise PermissionError(13, "Permission denied", "/etc/passwd")
 
-    store = UserDatabases(lambda: Deputy(CHILD), nobody)
+    store = UserDatabases(lambda: Deputy(CHILD, 60), nobody)
     (fault,) = store.read(database.query).faults
     assert Reason.STORE_UNREADABLE is fault.reason
     assert "/etc/passwd" in fault.detail
@@ -293,5 +293,5 @@ def test_an_agent_that_is_not_root_reads_its_own_home_alone(machine: Machine) ->
 def test_a_candidate_of_nobodys_signs_nothing() -> None:
     """It was not found here."""
     candidate = Candidate(certificate=Malformed(b"", b"", ""), location=Location(store=StoreKind.NSSDB, path="/x"))
-    store = UserDatabases(lambda: Deputy(CHILD), tuple)
+    store = UserDatabases(lambda: Deputy(CHILD, 60), tuple)
     assert isinstance(store.sign(candidate, STATEMENT), Unsigned)
