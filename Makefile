@@ -6,6 +6,7 @@
 #   make check   lint, form, types, floors, licences
 #   make test    check, and all tests
 #   make test-windows   the stores of Windows, on a Windows Python under Wine
+#   make corpus  our verdicts over a corpus beside those of OpenSSL and GnuTLS, counted
 #   make bench   the published figures, measured here
 #   make docs    the links in the documentation
 #   make lock    the locks anew, from pyproject.toml
@@ -25,11 +26,11 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 DEMO_PACKAGES := libnss3-tools
-TEST_PACKAGES := curl gnutls-bin libnss3-tools openssl
+TEST_PACKAGES := curl faketime gnutls-bin libnss3-tools openssl
 WINDOWS_PACKAGES := gcc-mingw-w64-x86-64-win32 wine wine64
 BENCH_PACKAGES := libnss3-tools wrk
 
-.PHONY: dev demo run check test test-windows bench docs lock clean
+.PHONY: dev demo run check test test-windows corpus bench docs lock clean
 .PHONY: debian-demo debian-test debian-windows debian-bench lint form types floors licences
 
 dev: .venv/.installed
@@ -52,6 +53,9 @@ test-windows: dev .windows/.installed
 	    src/gatepost/stores/windows*.py src/gatepost/agent/host*.py tests/windows
 	.windows/run -m pytest -q -p no:cacheprovider --cov --cov-config=tests/windows/coverage.ini --cov-report=term \
 	    tests/windows tests/core tests/agent/test_host_windows.py
+
+corpus: debian-test dev
+	$(BIN)/python -W ignore -m tests.corpus
 
 bench: debian-bench dev
 	$(BIN)/python -m bench
