@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.__main__ import _MEASUREMENTS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -15,7 +17,7 @@ def test_an_unknown_figure_is_refused_with_the_names_of_all() -> None:
         [sys.executable, "-m", "bench", "server", "speed"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr == "there is no figure speed; there are check_process, evaluation, server\n"
+    assert done.stderr == f"there is no figure speed; there are {', '.join(_MEASUREMENTS)}\n"
 
 
 def test_measuring_ends_in_words_when_a_tool_is_missing() -> None:
