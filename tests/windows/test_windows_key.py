@@ -22,11 +22,12 @@ from gatepost.core.possession import build_statement
 from gatepost.core.signature import verify_signature
 from gatepost.stores.interface import Unsigned
 from tests.certificates import NOW, KeyKind
-from tests.windows.doubles import failing, with_doubles
+from tests.windows.doubles import Played, failing, leave_error, with_doubles
 from tests.windows.staging import (
     AES,
     AT_SIGNATURE,
     ENHANCED,
+    MACHINE_KEYS,
     PASSWORD,
     RSA_FULL,
     Container,
@@ -279,6 +280,26 @@ def test_a_key_is_unusable_when_the_successor_does_not_open_it(stage: Stage) -> 
     candidate = only(USER.open(api).read(query()))
     detail = f"{ENHANCED} does not sign unattended (CryptAcquireContextW: 0x80090022)"
     assert (KeyState.UNUSABLE, detail) == (candidate.key, candidate.key_detail)
+
+
+@PLACES
+def test_a_container_is_opened_silently_and_where_it_lies(place: Place, stage: Stage) -> None:
+    """A double of advapi32 sees the flags: never a window, and the machine's keys where the certificate says so."""
+    key = rsa_key()
+    older = msgspec.structs.replace(_container(place), provider=ENHANCED, provider_type=RSA_FULL)
+    stage.add(place.owner, CA.issue(key=key), key=stage.make_key(older, key))
+    seen: list[tuple[object, ...]] = []
+
+    def refuse(_handle: int, *arguments: object) -> int:
+        seen.append(arguments)
+        leave_error(0x80090022)
+        return 0
+
+    types = wintypes.BOOL, ctypes.c_void_p, wintypes.LPCWSTR, wintypes.LPCWSTR, wintypes.DWORD, wintypes.DWORD
+    place.open(with_doubles(advapi32={"CryptAcquireContextW": Played(types, refuse)})).read(query())
+    flags = 0x40 | (MACHINE_KEYS if place.is_machine else 0)
+    name, _provider, _kind, used = seen[-1]
+    assert (older.name, flags) == (name, used)
 
 
 def test_a_key_is_unusable_when_the_store_does_not_open_to_sign(stage: Stage) -> None:
