@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gatepost.stores.privileges import ADDRESS_SPACE, OPEN_FILES, SECONDS
+from gatepost.stores.privileges import ADDRESS_SPACE, LIFE, OPEN_FILES, SECONDS
 from tests.stores.strangers import STRANGER, needs_root
 
 BECOME = """
@@ -93,6 +93,7 @@ def test_a_child_dies_with_whoever_started_it() -> None:
     """Nothing of it stays when we are killed."""
     code = "import ctypes\nvalue = ctypes.c_int()\nctypes.CDLL(None).prctl(2, ctypes.byref(value))\nprint(value.value)"
     assert "9\n" == after(code).stdout
+    assert 0 < int(after("import signal\nprint(signal.alarm(0))").stdout) <= LIFE
 
 
 @needs_root

@@ -15,6 +15,8 @@ from typing import Final
 
 SECONDS: Final = 5
 """Seconds of processor time; an ordinary store takes a hundredth of one."""
+LIFE: Final = 4 * SECONDS
+"""Seconds by the clock after which it ends by itself, should whoever started it have died before it could be told."""
 ADDRESS_SPACE: Final = 1 << 29
 """Bytes of address space; Python with its libraries needs a tenth of it."""
 OPEN_FILES: Final = 64
@@ -40,8 +42,9 @@ def become(
         least = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
         resource.setrlimit(kind, (least, least))
     _control(_PR_SET_NO_NEW_PRIVS, 1)
-    # Last, since becoming another account clears it: whoever started us is not outlived.
+    # Last, since becoming another account clears it: whoever started us is not outlived, or not for long.
     _control(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.alarm(LIFE)
 
 
 def _bounds(room: int) -> dict[int, int]:  # pragma: no cover - as above
