@@ -22,7 +22,7 @@ from gatepost.stores.deputy import Deputy
 from gatepost.stores.interface import Query, Store, Unsigned
 from gatepost.stores.user_nssdbs import MAXIMUM_PEOPLE, UserDatabases
 from tests.stores import nss
-from tests.stores.strangers import CHILD, STRANGER, as_stranger, belongs_to_stranger, needs_root
+from tests.stores.strangers import CHILD, STRANGER, as_stranger, belongs_to_stranger, needs_common_python, needs_root
 from tests.stores.test_deputy import belongs_to
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def test_a_machine_whose_users_are_not_known_is_a_fault(database: Database) -> N
 # --- Without root -----------------------------------------------------------------------------------------------------
 
 
-@needs_root
+@needs_common_python
 def test_an_agent_that_is_not_root_reads_its_own_home_alone(machine: Machine) -> None:
     """The others' are faults, unless they have no home; it says what it would take."""
     machine.add("nobody", STRANGER, ".pki/nssdb")
