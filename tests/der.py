@@ -45,6 +45,12 @@ def parts(encoded: bytes) -> list[bytes]:
     return children
 
 
+def content(encoded: bytes) -> bytes:
+    """Give the content of one element, without its tag and length."""
+    start, end = _value_bounds(encoded, 0)
+    return encoded[start:end]
+
+
 def _value_bounds(encoded: bytes, offset: int) -> tuple[int, int]:
     """Give the first and the last-plus-one offset of the value of the element that begins at ``offset``."""
     length = encoded[offset + 1]

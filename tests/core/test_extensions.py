@@ -89,6 +89,7 @@ def test_a_name_is_read_when_it_is_of_a_kind_that_checks_ask_for(
         x509.OtherName(x509.ObjectIdentifier("1.2.3"), b"\x05\x00"),
         x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), made.tlv(0x0C, b"\xff")),
         x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), made.tlv(0x02, b"a")),
+        x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x1f\x81\x01\x01a"),
     ],
 )
 def test_a_name_is_passed_over_when_no_check_asks_for_its_kind(name: x509.GeneralName) -> None:

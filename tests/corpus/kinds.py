@@ -58,6 +58,9 @@ _UNSEEN_BY_GNUTLS: Final = {Reason.NAME_CONSTRAINT_VIOLATED, Reason.SIGNATURE_IN
 _BY_DETAIL: Final[dict[str, Kind | Unread]] = {
     "bytes behind": Kind.BEHIND,
     "a length that": Kind.BER,
+    "tag 0x10 where 0x30": Kind.BER,
+    "is not a SET": Kind.BER,
+    "has no value": Kind.BER,
     "stands twice": Kind.TWICE,
     "extension 2.5.29.32: ": Kind.POLICIES,
     "extension 2.5.29.": Unread.EXTENSION,

@@ -175,8 +175,11 @@ def _other_name(value: bytes, item: der.Element) -> AlternativeName | None:
     identifier = der.expect(value, item.start, item.stop, der.OBJECT_IDENTIFIER)
     if der.dotted(der.content(value, identifier)) != _UPN:
         return None
-    explicit = der.read(value, identifier.stop, item.stop)
-    string = der.read(value, explicit.start, explicit.stop)
+    try:
+        explicit = der.read(value, identifier.stop, item.stop)
+        string = der.read(value, explicit.start, explicit.stop)
+    except der.DerError:
+        return None  # Any type may stand there, also one whose tag we do not read; such a name is no text.
     text = decode_text(string.tag, der.content(value, string))
     return None if text is None else AlternativeName(NameKind.UPN, text)
 
