@@ -200,6 +200,20 @@ def test_an_nss_database_stands_for_the_systems_store(device: Device) -> None:
     assert ("nssdb", "laptop") == tuple(document["certificates"][0]["location"][name] for name in ("store", "label"))
 
 
+@pytest.mark.parametrize("as_rule", [False, True])
+def test_a_listed_policy_raises_a_proof_to_hardware_and_nothing_else_does(device: Device, *, as_rule: bool) -> None:
+    """By flags and beside a rule."""
+    policy, other = "1.3.6.1.4.1.55555.7", "1.3.6.1.4.1.55555.8"
+    device.install(AUTHORITY.issue(cn="laptop-1", policies=[policy]))
+    rule = device.write("rule.json", rule_of({"check_private_key": True, "locations": {"paths": [str(device.pem)]}}))
+    words = ["check", "--issuer", device.issuer, *THEN, "--format", "json", "--evidence", "hardware"]
+    words += ["--rule", rule] if as_rule else ["--path", device.pem, "--private-key"]
+    answers = [gatepost(*words, "--hardware-policy", asked).document for asked in (policy, other)]
+    assert [("pass", "hardware", []), ("fail", "possession", ["evidence-too-weak"])] == [
+        (item["status"], item["evidence"], item["reasons"]) for item in answers
+    ]
+
+
 def write_keychain(device: Device, *issued: Issued) -> Path:
     """Write a keychain with certificates and their keys."""
     certificates = kych.table(kych.CERTIFICATES, [kych.certificate(item.der, "laptop") for item in issued])
@@ -350,10 +364,14 @@ def test_a_rule_that_cannot_be_read_is_refused(device: Device) -> None:
         (("--san", "dns:${x}"), "--san has the unknown variable"),
         (("--path", "relative.pem"), "--path is not absolute"),
         (("--path", ""), "--path is not absolute"),
+        (("--hardware-policy", "1.x"), "--hardware-policy is '1.x': a dotted object identifier"),
+        (
+            ("--evidence", "hardware"),
+            "--hardware-policy is empty, so that no certificate reaches the evidence hardware",
+        ),
         (("--path", "pkcs11:token=a?pin-value=1"), "--path has a PIN in it"),
         (("--path", "/x") * 17, "--path has 1"),
         (("--san", "x") * 65, "--san has 65 names"),
-        (("--evidence", "hardware"), "--evidence hardware can be reached by no certificate"),
         (("--config", "/nowhere"), "/nowhere"),
         (("extra",), "extra"),
     ],

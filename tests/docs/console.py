@@ -15,14 +15,15 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+ROOT: Final = Path(__file__).parents[2]
 _FENCE: Final = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _PORT: Final = "8640"
 """The port that pages name; each run takes a free one in its place."""
@@ -69,12 +70,13 @@ def read_commands(page: Path) -> list[Command]:
 
 
 def run_commands(commands: list[Command], folder: Path) -> list[Ran]:
-    """Run the commands in ``folder``, which is the reader's checkout and home at once, with ``.venv`` in it.
+    """Run the commands in ``folder``, which is the reader's checkout and home at once, with ``.venv`` and ``scripts`` in it.
 
     A command behind a ``sleep`` is run again while it does not print what is shown: how long things take on a busy machine
     is not what a page is held to.
     """
     (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "scripts").symlink_to(ROOT / "scripts")
     ran: list[Ran] = []
     with _open_shell(folder) as shell:
         waited = False

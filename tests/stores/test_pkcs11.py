@@ -23,7 +23,7 @@ from gatepost.stores.questions import MAXIMUM_ANSWER, NotSigned, Seen, Signed, T
 from gatepost.stores.token_questions import Token, TokenOutcome
 from tests.certificates import CertificateAuthority, Issued, KeyKind, Part
 from tests.stores.strangers import needs_root
-from tests.stores.tokens import MODULE, SPY, Tokens, needs_softhsm
+from tests.stores.tokens import MODULE, SPY, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from gatepost.stores.pkcs11 import Pkcs11Token
     from gatepost.stores.questions import Document
     from tests.stores.tokens import Device
-
-pytestmark = needs_softhsm
 
 STATEMENT = b"a statement"
 HARMLESS = {
@@ -295,10 +293,6 @@ def spied(device: Device) -> Pkcs11Token:
     return device.store(modules=(SPY,), environment={**device.tokens.environment, **settings})
 
 
-needs_spy = pytest.mark.skipif(not Path(SPY).exists(), reason="OpenSC's spy is not here: pkcs11-spy.so")
-
-
-@needs_spy
 def test_a_wrong_pin_is_tried_once_and_again_when_its_file_has_changed(device: Device) -> None:
     """Counted at the module's own door, over several readings and signatures, in several processes."""
     device.tokens.add_pair(device.authority.issue(cn="laptop-1"))
@@ -318,7 +312,6 @@ def test_a_wrong_pin_is_tried_once_and_again_when_its_file_has_changed(device: D
     assert KeyState.PRESENT is only(spied(device).read(device.query)).key
 
 
-@needs_spy
 def test_a_wrong_pin_is_tried_once_when_a_signature_comes_first(device: Device) -> None:
     """The reading found the key while the PIN was right."""
     device.tokens.add_pair(device.authority.issue(cn="laptop-1"))
@@ -333,7 +326,6 @@ def test_a_wrong_pin_is_tried_once_when_a_signature_comes_first(device: Device) 
     assert before + 1 == calls(device).count("C_Login")
 
 
-@needs_spy
 def test_a_pin_is_not_tried_when_no_key_is_asked_for_or_no_candidate_is_there(device: Device) -> None:
     """Certificates are there for everybody to read."""
     spied(device).read(device.query)
@@ -342,7 +334,6 @@ def test_a_pin_is_not_tried_when_no_key_is_asked_for_or_no_candidate_is_there(de
     assert "C_Login" not in calls(device)
 
 
-@needs_spy
 def test_nothing_is_written_to_a_token(device: Device) -> None:
     """Only calls that change nothing, for a reading and a signature; what they leave behind is as it was."""
     device.tokens.add_pair(device.authority.issue(cn="laptop-1"))

@@ -16,12 +16,10 @@ from gatepost.stores.questions import NotSigned, Seen, Signed, Trouble, unframe
 from gatepost.stores.token_child import answer
 from gatepost.stores.token_questions import Place, ReadToken, SignWithToken, Token, TokenOutcome
 from tests.certificates import CertificateAuthority, Issued, KeyKind, Part
-from tests.stores.tokens import MODULE, PIN, Tokens, needs_softhsm
+from tests.stores.tokens import MODULE, PIN, Tokens
 
 if TYPE_CHECKING:
     from tests.stores.tokens import Device
-
-pytestmark = needs_softhsm
 
 STATEMENT = b"a statement"
 

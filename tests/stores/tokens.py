@@ -33,8 +33,6 @@ SPY = next(iter(sorted(map(str, Path("/usr/lib").glob("*/pkcs11-spy.so")))), "/u
 CHILD = (sys.executable, "-I", "-m", "gatepost.stores.token_child")
 PIN = "1234"
 
-needs_softhsm = pytest.mark.skipif(not Path(MODULE).exists(), reason=f"SoftHSM is not here: {MODULE}")
-
 
 class Tokens(msgspec.Struct, frozen=True):
     """The tokens of one SoftHSM, in ``folder``."""

@@ -6,7 +6,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 import click
 import msgspec
@@ -34,6 +34,9 @@ from gatepost.core.reason import Reason
 from gatepost.core.token_uri import SCHEME, parse_token_uri
 from gatepost.errors import InputError
 
+if TYPE_CHECKING:
+    from gatepost.wire.management.check_options import CheckOptions
+
 _MAXIMUM_FILE: Final = 256 * 1024
 _FLAGS: Final = {
     "evidence": "--evidence",
@@ -59,6 +62,7 @@ class Options(TypedDict):
     keychain: tuple[str, ...]
     path: tuple[str, ...]
     evidence: str | None
+    hardware_policy: tuple[str, ...]
     device: tuple[str, ...]
     now: str | None
     explain: bool
@@ -80,6 +84,12 @@ class Options(TypedDict):
 )
 @click.option("--private-key", is_flag=True, help="The private key must be there, and sign where it can.")
 @click.option("--evidence", type=Choice([item.value for item in Evidence]), help="How sure it has to be.")
+@click.option(
+    "--hardware-policy",
+    multiple=True,
+    metavar="OID",
+    help="This certificate policy stands for a key in hardware. Repeatable.",
+)
 @click.option(
     "--store",
     multiple=True,
@@ -139,7 +149,7 @@ def _asked(options: Options, authorities: tuple[Certificate, ...]) -> tuple[Chec
         _refuse_both(options)
         from gatepost.cli.rule import read_rule
 
-        asked = read_rule(options["rule"], authorities, options["evidence"])
+        asked = read_rule(options["rule"], authorities, _check_options(options))
     else:
         try:
             asked = _from_flags(options, authorities)
@@ -158,9 +168,22 @@ def _refuse_both(options: Options) -> None:
             raise InputError(f"--{flag.replace('_', '-')}", "cannot go with --rule", "the rule file says it all")
 
 
+def _check_options(options: Options) -> CheckOptions:
+    """Return what does not stand in a rule itself."""
+    from gatepost.wire.management.check_options import CheckOptions
+
+    evidence = Evidence(options["evidence"]) if options["evidence"] else None
+    try:
+        return CheckOptions(evidence=evidence, hardware_policies=options["hardware_policy"])
+    except InputError as error:
+        raise InputError("--hardware-policy", error.problem, error.allowed) from error
+
+
 def _from_flags(options: Options, authorities: tuple[Certificate, ...]) -> Check:
     asks_key = options["private_key"] or options["evidence"] not in {None, Evidence.REPORTED}
     named = Evidence(options["evidence"]) if options["evidence"] else None
+    if named is Evidence.HARDWARE or options["hardware_policy"]:
+        _check_options(options)
     stores = tuple(TrustStore(item) for item in options["store"])
     if not stores and not options["path"]:
         stores = (TrustStore.SYSTEM,)
@@ -175,6 +198,7 @@ def _from_flags(options: Options, authorities: tuple[Certificate, ...]) -> Check
         purposes=tuple(Purpose(item) for item in options["eku"]),
         asks_key=asks_key,
         evidence=named or default_evidence(system, asks_key=asks_key),
+        hardware_policies=options["hardware_policy"],
         operating_system=system,
         locations=Locations(stores, options["path"]),
     )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gatepost.core.check import Check, Evidence
 from gatepost.errors import InputError
-from gatepost.wire.management.check_options import CheckOptions
 from gatepost.wire.management.posture_rules import Identity, parse_rule, to_core
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gatepost.core.certificate import Certificate
+    from gatepost.core.check import Check
+    from gatepost.wire.management.check_options import CheckOptions
 
 _MAXIMUM_FILE: Final = 256 * 1024
 
 
-def read_rule(path: Path, authorities: tuple[Certificate, ...], evidence: str | None) -> Check:
+def read_rule(path: Path, authorities: tuple[Certificate, ...], options: CheckOptions) -> Check:
     """Read a rule; raises `InputError` naming the file and the field. ``certificate_id`` in it stands for ``--issuer``."""
     try:
         with path.open("rb") as file:
@@ -26,7 +26,6 @@ def read_rule(path: Path, authorities: tuple[Certificate, ...], evidence: str | 
         raise InputError("--rule", f"cannot be read: {path}: {error.strerror}") from error
     if len(content) > _MAXIMUM_FILE:
         raise InputError("--rule", f"is larger than {_MAXIMUM_FILE} bytes: {path}")
-    options = CheckOptions(evidence=Evidence(evidence)) if evidence else CheckOptions()
     try:
         return to_core(Identity(id="local", version=1), parse_rule(content), options, authorities, results_expire=True)
     except InputError as error:
