@@ -90,6 +90,15 @@ def test_the_signature_has_the_name_that_the_reference_gives_it(options: Options
     assert signature == shown(CertificateAuthority.create(**options).pem.decode()).signature
 
 
+@pytest.mark.parametrize("parameters", [b"", der.tlv(5), der.tlv(4, b"\xff"), der.tlv(0x30, der.tlv(0xA0, b"\0"))])
+def test_a_signature_is_refused_when_its_parameters_cannot_be_read(parameters: bytes) -> None:
+    """RSASSA-PSS has its digest in them (RFC 4055, 3.1)."""
+    root = CertificateAuthority.create(key=private_key(KeyKind.RSA2048, "sig"))
+    body, _, signature = der.parts(root.der)
+    odd = der.tlv(0x30, body, der.tlv(0x30, der.oid("1.2.840.113549.1.1.10"), parameters), signature)
+    assert "signed with 1.2.840.113549.1.1.10" in refusal(pem_block("CERTIFICATE", odd).decode()).problem
+
+
 def test_an_upload_shows_its_first_certificate(authority: CertificateAuthority) -> None:
     """Decimal serial number, issuer most specific first without spaces, times in UTC."""
     subject = der.name(("C", "US"), ("ST", "San Francisco"), ("L", "California"), ("O", "Example Inc."))

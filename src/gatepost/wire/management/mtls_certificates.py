@@ -142,7 +142,10 @@ def _check(certificate: Certificate, place: int, *, ca: bool) -> None:
 def _signature(certificate: Certificate) -> str | None:
     if certificate.signature_algorithm != _PSS:
         return _SIGNATURES.get(certificate.signature_algorithm)
-    return _pss(certificate.der)
+    try:
+        return _pss(certificate.der)
+    except der.DerError:
+        return None
 
 
 def _pss(encoded: bytes) -> str | None:
