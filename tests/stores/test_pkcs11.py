@@ -541,6 +541,17 @@ def test_a_module_that_does_not_answer_is_left(device: Device) -> None:
     assert (Reason.STORE_UNREADABLE, "its module did not answer within 0.2 s") == fault(store.read(device.query))
 
 
+def test_a_module_that_failed_once_is_asked_nothing_more(device: Device) -> None:
+    """By this store, which lives for one check: a cycle would else last as long as all its questions."""
+    count = device.folder / "count"
+    script = f"open({str(count)!r}, 'a').write('x'); import os; os.abort()"
+    store = device.store(command=(sys.executable, "-I", "-c", script))
+    words = "its module crashed (signal 6)"
+    assert (Reason.STORE_UNREADABLE, words) == fault(store.read(device.query))
+    assert [Unsigned(words)] * 2 == [store.sign(anyone(device), STATEMENT) for _ in range(2)]
+    assert "x" == count.read_text()
+
+
 def test_a_child_that_cannot_be_started_is_an_error(device: Device) -> None:
     """The program is gone."""
     reason, words = fault(device.store(command=("/none",)).read(device.query))

@@ -75,6 +75,8 @@ class Pkcs11Token:
         self._pins = pins
         self._location = Location(store=StoreKind.PKCS11, path=uri)
         self._module = next(iter(reader.modules), "")
+        self._failure = ""
+        """How the last question ended, where it had no answer: then no further one is asked, for each would take as long."""
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -150,6 +152,8 @@ class Pkcs11Token:
     def _ask(self, question: ReadToken | SignWithToken, target: _Target, kind: type[_T]) -> _T | Obstacle:
         """Have the child answer; a PIN that was refused is not tried again."""
         reader = self._reader
+        if self._failure:
+            return Obstacle(Reason.STORE_UNREADABLE, self._failure)
         try:
             answered = ask(
                 reader.command,
@@ -160,9 +164,9 @@ class Pkcs11Token:
             )
         except ProcessError as error:
             return Obstacle(Reason.STORE_UNREADABLE, f"the process that reads it {error.detail}")
-        failure = _failure(answered, reader.patience)
-        if failure:
-            return Obstacle(Reason.STORE_UNREADABLE, failure)
+        self._failure = _failure(answered, reader.patience)
+        if self._failure:
+            return Obstacle(Reason.STORE_UNREADABLE, self._failure)
         try:
             (answer,) = unframe(answered.output, kind)
         except ValueError:
