@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatepost.core.certificate import Certificate, Malformed, parse_certificate
 from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, StoreKind
@@ -388,6 +390,27 @@ def test_more_candidates_than_were_asked_for_spoil_the_whole_answer() -> None:
 
     findings = _session(Liar(MINE, double)).read(_query(asks_key=False, limit=1))
     assert "more candidates than were asked for" in _fault(findings)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_are_believed(output: bytes) -> None:
+    """Whatever comes is a fault, and nothing is raised."""
+    assert _fault(_session(lambda _request: Answered(output, 0)).read(_query()))
+
+
+@given(st.integers(0, 10_000), st.binary(max_size=4), st.integers(0, 4))
+def test_no_change_of_an_honest_answer_makes_a_key(place: int, instead: bytes, length: int) -> None:
+    """Some bytes of it are others: a key is present only where it is the liar's own certificate and signature."""
+
+    def spoil(request: bytes) -> Answered:
+        honest = Liar(MINE, _no_lie)(request).output
+        start = place % len(honest)
+        return Answered(honest[:start] + instead + honest[start + length :], 0)
+
+    findings = _session(spoil).read(_query())
+    present = [item.certificate.der for item in findings.candidates if item.key is KeyState.PRESENT]
+    assert present in ([], [MINE.der])
+    assert bool(findings.faults) == (not findings.candidates)
 
 
 def test_what_would_move_a_terminal_is_shown_escaped() -> None:
