@@ -7,6 +7,7 @@
 #   make test    check, and all tests
 #   make test-windows   the stores of Windows, on a Windows Python under Wine
 #   make corpus  our verdicts over a corpus beside those of OpenSSL and GnuTLS, counted
+#   make fuzz    every parser of ours under a fuzzer, SECONDS=60 each
 #   make bench   the published figures, measured here
 #   make docs    the links in the documentation
 #   make lock    the locks anew, from pyproject.toml
@@ -19,6 +20,7 @@ SHELL := /bin/sh
 .SUFFIXES:
 
 PYTHON ?= python3
+SECONDS ?= 60
 BIN := .venv/bin
 UV := .tools/bin/uv
 # uv takes the interpreter that we name, and fetches none of its own.
@@ -31,7 +33,7 @@ TEST_PACKAGES := curl faketime gnutls-bin libnss3-tools openssl $(TOKEN_PACKAGES
 WINDOWS_PACKAGES := gcc-mingw-w64-x86-64-win32 wine wine64
 BENCH_PACKAGES := libnss3-tools wrk
 
-.PHONY: dev demo run check test test-windows corpus bench docs lock clean
+.PHONY: dev demo run check test test-windows corpus fuzz bench docs lock clean
 .PHONY: debian-demo debian-test debian-windows debian-bench lint form types floors licences
 
 dev: .venv/.installed
@@ -58,6 +60,9 @@ test-windows: dev .windows/.installed
 corpus: debian-test dev
 	$(BIN)/python -W ignore -m tests.corpus
 
+fuzz: debian-test .fuzz/.installed
+	.fuzz/bin/python -m fuzz --seconds $(SECONDS) $(TARGETS)
+
 bench: debian-bench dev
 	$(BIN)/python -m bench
 
@@ -65,8 +70,8 @@ docs: dev
 	$(BIN)/python scripts/check_links.py README.md CHANGELOG.md docs
 
 clean:
-	rm -rf .venv .tools .windows .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
-	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .tools .windows .fuzz .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	find src tests bench fuzz scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What check is made of --------------------------------------------------------------------------------------------
 
@@ -118,11 +123,20 @@ debian-bench:
 	@PYTHON="$(PYTHON)" scripts/windows-python .windows
 	@touch $@
 
+# The same and the fuzzer, apart, so that what is tested is what is locked for it.
+.fuzz/.installed: requirements-fuzz.lock requirements.lock pyproject.toml .tools/.installed
+	@.fuzz/bin/python -c "" 2>/dev/null || $(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" .fuzz
+	$(UV) pip sync --quiet --python .fuzz --require-hashes requirements.lock requirements-fuzz.lock
+	$(UV) pip install --quiet --python .fuzz --no-deps --no-build-isolation --editable .
+	@touch $@
+
 # The project itself, from this folder. What its installation needs is in the lock, so nothing else is fetched.
 .venv/.installed: pyproject.toml .venv/.synchronised
 	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The fuzzer's newest release has no wheels for Python 3.11, and nobody shall need a compiler for it.
+#
 # No header and no index: the locks name packages, versions and hashes, and whose registry serves them is a setting of
 # the machine.
 lock: .tools/.installed
@@ -130,5 +144,7 @@ lock: .tools/.installed
 	    --all-extras --group dev --output-file requirements.lock pyproject.toml
 	echo uv | $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	    --python-version 3.11 --upgrade --output-file requirements-uv.lock -
+	printf 'atheris<3.1; python_version < "3.12"\natheris>=3.1; python_version >= "3.12"\n' | $(UV) pip compile --quiet --no-deps --universal --generate-hashes --no-header --no-annotate \
+	    --python-version 3.11 --upgrade --output-file requirements-fuzz.lock -
 	echo panda3d | $(UV) pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate \
 	    --python-version 3.11 --upgrade --output-file requirements-windows.lock -
