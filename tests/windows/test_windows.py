@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import uuid
 from ctypes import wintypes
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,7 @@ def test_a_store_that_does_not_open_is_a_fault_with_its_code(code: int, reason: 
 
 def test_a_store_that_windows_does_not_have_is_missing() -> None:
     """What Windows itself says of a store that is not there is what the fault rests on."""
-    with StoreApi().open_store(USER.owner, "GatepostNoSuchStore") as store:
+    with StoreApi().open_store(USER.owner, f"Gatepost-{uuid.uuid4()}") as store:
         assert "CertOpenStore: 0x00000002" == str(store)
 
 
