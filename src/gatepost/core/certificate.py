@@ -230,7 +230,7 @@ def examine_issuance(certificate: Certificate, authority: Certificate, now: date
     """
     return (
         examine_authority(authority)
-        or _end_entity(certificate, authority)
+        or _end_entity(certificate)
         or _names(certificate, authority)
         or _openssl(certificate, authority)
         or _dates(certificate, authority, now)
@@ -238,8 +238,9 @@ def examine_issuance(certificate: Certificate, authority: Certificate, now: date
     )
 
 
-def _end_entity(certificate: Certificate, authority: Certificate) -> Refusal | None:
-    if certificate.is_ca or certificate.sha256 == authority.sha256:
+def _end_entity(certificate: Certificate) -> Refusal | None:
+    # With that it is not the signing certificate itself either, which step 1 found to be an authority's.
+    if certificate.is_ca:
         return Refusal(2, Reason.CERTIFICATE_IS_A_CA, "an end entity's certificate", "a certificate authority's")
     return None
 
