@@ -453,6 +453,7 @@ def test_the_step_stops_at_2_when_the_certificate_is_an_authority() -> None:
         step(AUTHORITY.issued),
     ):
         assert found == (2, Reason.CERTIFICATE_IS_A_CA)
+    assert _words(AUTHORITY.issued) == ("an end entity's certificate", "a certificate authority's")
 
 
 def test_the_step_stops_at_3_when_the_name_or_the_key_is_another() -> None:
@@ -545,6 +546,32 @@ def test_the_step_stops_at_4_when_a_name_is_outside_the_constraints(
     """Names permitted and excluded, of all kinds, also a common name that looks like a host's."""
     authority = CertificateAuthority.create(cn="Limited", name_constraints=limits)
     assert step(authority.issue(**options), authority) == (None if holds else (4, Reason.NAME_CONSTRAINT_VIOLATED))
+
+
+def _subtree(base: bytes, rest: bytes = b"") -> CertificateAuthority:
+    """Make an authority that permits one subtree, given by its DER and what follows it."""
+    content = der.tlv(0x30, der.tlv(0xA0, der.tlv(0x30, base, rest)))
+    limits = x509.UnrecognizedExtension(x509.NameConstraints.oid, content)
+    return CertificateAuthority.create(cn="Limited", extensions=[made.extension(limits, critical=True)])
+
+
+@pytest.mark.parametrize(
+    ("base", "rest", "name", "number"),
+    [
+        (der.tlv(0x82, b"example"), der.tlv(0x80, b"\1"), dns("a.example"), 49),
+        (der.tlv(0x88, b"\x2a\3"), b"", x509.RegisteredID(x509.ObjectIdentifier("1.2.3")), 51),
+        (der.tlv(0x87, b"12345"), b"", ip("192.0.2.1"), 53),
+    ],
+)
+def test_the_step_stops_at_4_when_openssl_cannot_hold_a_name_against_the_constraints(
+    base: bytes, rest: bytes, name: x509.GeneralName, number: int
+) -> None:
+    """Subtrees with a minimum, kinds of names that it does not compare, addresses of no length: what is not compared fails."""
+    authority = _subtree(base, rest)
+    found = refusal(authority.issue(sans=[name]), authority)
+    assert found is not None
+    assert (4, Reason.NAME_CONSTRAINT_VIOLATED) == (found.step, found.reason)
+    assert found.found.startswith(f"OpenSSL error {number}: ")
 
 
 def test_the_words_of_openssl_are_short_when_it_cannot_read_a_certificate() -> None:
@@ -643,9 +670,17 @@ def test_the_step_stops_at_6_when_a_key_is_not_supported() -> None:
     assert step(strange.issue(), strange) == (6, Reason.KEY_UNSUPPORTED)
 
 
+def _words(issued: Issued) -> tuple[str, str]:
+    """Tell what was expected and found where the step stopped."""
+    found = refusal(issued)
+    assert found is not None
+    return found.expected, found.found
+
+
 def test_the_step_stops_at_6_when_the_key_may_not_sign_and_a_signature_is_asked_for() -> None:
     """An absent key usage allows it; without a signature nobody asks."""
     agreeing = AUTHORITY.issue(key_usage=["key_agreement"])
     assert step(agreeing) == (6, Reason.KEY_USAGE_UNSUITABLE)
+    assert _words(agreeing) == ("key usage digitalSignature", "keyAgreement")
     assert refusal(agreeing, signs=False) is None
     assert refusal(AUTHORITY.issue(key_usage=None)) is None
