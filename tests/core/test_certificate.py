@@ -603,6 +603,59 @@ def test_dates_count_to_their_last_instant_and_not_beyond() -> None:
     assert at(end + timedelta(microseconds=1), leaf, AUTHORITY) is Reason.CERTIFICATE_EXPIRED
 
 
+_EARLIER, _LATER = NOW - DAY, NOW + DAY
+_VALID = "valid at 2026-06-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("make", "expected", "found"),
+    [
+        (lambda: AUTHORITY.issue(not_after=_EARLIER), _VALID, "expired at 2026-05-31T00:00:00Z"),
+        (lambda: AUTHORITY.issue(not_before=_LATER), _VALID, "valid from 2026-06-02T00:00:00Z"),
+        (lambda: RSA.issue(digest=Digest.MD5), "a signature with SHA-256 or better", "1.2.840.113549.1.1.4"),
+        (lambda: AUTHORITY.issue(key=KeyKind.RSA1024), "RSA 2048 to 8192, P-256, P-384, P-521 or Ed25519", "RSA 1024"),
+    ],
+)
+def test_a_refusal_says_what_was_expected_and_found(make: Callable[[], Issued], expected: str, found: str) -> None:
+    """In words that an administrator can compare."""
+    issued = make()
+    signer = RSA if parsed(issued).issuer.text == "CN=RSA Root" else AUTHORITY
+    refused = refusal(issued, signer)
+    assert refused is not None
+    assert expected == refused.expected
+    assert refused.found in {found, f"signature algorithm {found}"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "found"),
+    [
+        (
+            {"not_after": _EARLIER},
+            f"signing certificate {_VALID}",
+            "signing certificate expired at 2026-05-31T00:00:00Z",
+        ),
+        (
+            {"not_before": _LATER},
+            f"signing certificate {_VALID}",
+            "signing certificate valid from 2026-06-02T00:00:00Z",
+        ),
+        (
+            {"key": KeyKind.ED448},
+            "RSA 2048 to 8192, P-256, P-384, P-521 or Ed25519",
+            "signing certificate's algorithm 1.3.101.113",
+        ),
+    ],
+)
+def test_a_refusal_says_so_when_it_is_the_signing_certificate_that_is_refused(
+    options: dict[str, Any], expected: str, found: str
+) -> None:
+    """Nobody shall look for the fault in the wrong certificate."""
+    authority = CertificateAuthority.create(cn="Odd", **options)
+    refused = refusal(authority.issue(), authority)
+    assert refused is not None
+    assert (expected, found) == (refused.expected, refused.found)
+
+
 @pytest.mark.parametrize("digest", [Digest.MD5, Digest.SHA1, Digest.SHA224])
 def test_the_step_stops_at_6_when_the_digest_is_weak(digest: Digest) -> None:
     """OpenSSL passes these here."""
