@@ -40,9 +40,10 @@ def test_a_parser_takes_whatever_comes(name: str) -> None:
         target.run(seed)
 
     @settings(max_examples=EXAMPLES.get(name, 200), suppress_health_check=[HealthCheck.too_slow])
-    @given(st.sampled_from(seeds), _EDITS)
-    def change(seed: bytes, edits: list[tuple[float, int, bytes]]) -> None:
-        target.run(changed(seed, edits))
+    # By its place in the list: a database is too long to be printed with what failed, and Hypothesis minds that.
+    @given(st.integers(0, len(seeds) - 1), _EDITS)
+    def change(seed: int, edits: list[tuple[float, int, bytes]]) -> None:
+        target.run(changed(seeds[seed], edits))
 
     @settings(max_examples=50)
     @given(st.binary(max_size=300))
