@@ -19,6 +19,7 @@ TheServices = NamedDependency[SkipValidation[Services]]
 TheAccount = NamedDependency[SkipValidation[Account]]
 CertificateId = Annotated[str, PathParameter(description="The upload's id.", max_length=64, pattern=_TEXT)]
 RuleId = Annotated[str, PathParameter(description="The posture rule's id.", max_length=64, pattern=_TEXT)]
+PreviewId = Annotated[str, PathParameter(description="The preview's id.", max_length=64, pattern=_TEXT)]
 TokenId = Annotated[str, PathParameter(description="The token's id.", max_length=64, pattern=_TEXT)]
 KeyDigest = Annotated[
     str, PathParameter(description="SHA-256 of the key's SubjectPublicKeyInfo, in hex.", pattern=r"^[0-9a-f]{64}$")
