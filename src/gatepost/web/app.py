@@ -24,7 +24,7 @@ from gatepost.web.documentation import EnvelopeForAll, documentation, list_error
 from gatepost.web.errors import answer_error
 from gatepost.web.front import Front
 from gatepost.web.management import MANAGEMENT_ROUTES
-from gatepost.web.parameters import provide_audit_filter
+from gatepost.web.parameters import provide_audit_filter, provide_log_filter, provide_wanted_results
 from gatepost.web.previews import PREVIEW_ROUTES
 from gatepost.web.strict import StrictRequest, provide_account
 
@@ -51,6 +51,8 @@ def create_routes(services: Services) -> Litestar:
             "account": Provide(provide_account, sync_to_thread=False),
             "services": Provide(provide_services, sync_to_thread=False),
             "wanted": Provide(provide_audit_filter, sync_to_thread=False),
+            "wanted_results": Provide(provide_wanted_results, sync_to_thread=False),
+            "wanted_lines": Provide(provide_log_filter, sync_to_thread=False),
         },
     )
     return Litestar(
