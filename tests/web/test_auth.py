@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 from litestar import Litestar
 
 from gatepost.controlplane.administration.accounts import create_account
 from gatepost.controlplane.administration.tokens import create_token
+from gatepost.web.app import create_app
+from gatepost.web.limits import LimitSettings, Rate
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.tokens import TokenBody, TokenKind
+from tests.services import surround
+from tests.web.conftest import Api, no_device
 
 if TYPE_CHECKING:
-    import httpx2
-
     from gatepost.controlplane.administration.accounts import NewAccount
     from gatepost.controlplane.administration.services import Services
     from gatepost.web.front import Front
@@ -143,3 +146,34 @@ async def test_an_enrolment_token_is_let_in_nowhere(
     url = f"/client/v4/accounts/{created.account_id}/devices/posture"
     answer = await stranger.get(url, headers={"Authorization": f"Bearer {token}"})
     assert (403, Code.NOT_ALLOWED) == (answer.status_code, answer.json()["errors"][0]["code"])
+
+
+async def test_who_guesses_is_turned_away_for_a_while_and_who_has_a_token_is_not(
+    services: Services, created: NewAccount
+) -> None:
+    """429 with the seconds; at the same address a token that counted before still does."""
+    around = surround(LimitSettings(refusals=Rate(2, 0.5)))
+    transport = httpx2.ASGITransport(app=create_app(services, no_device, around))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        api = Api(client, created)
+        assert 200 == (await api("GET", "/devices/posture")).status_code
+        wrong = {"Authorization": f"Bearer gpa_{'A' * 43}"}
+        answers = [await api("GET", "/devices/posture", headers=wrong) for _ in range(3)]
+        assert [401, 401, 429] == [answer.status_code for answer in answers]
+        assert ("2", Code.TOO_MANY_ATTEMPTS) == (
+            answers[2].headers["retry-after"],
+            answers[2].json()["errors"][0]["code"],
+        )
+        assert 200 == (await api("GET", "/devices/posture")).status_code
+
+
+async def test_a_token_of_another_account_takes_no_attempt(services: Services, created: NewAccount) -> None:
+    """It is no guess: it counts, and does not reach so far."""
+    around = surround(LimitSettings(refusals=Rate(1, 0.5)))
+    other = create_account(services)
+    transport = httpx2.ASGITransport(app=create_app(services, no_device, around))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        api = Api(client, created)
+        theirs = {"Authorization": f"Bearer {other.token}"}
+        answers = [await api("GET", "/devices/posture", headers=theirs) for _ in range(3)]
+    assert [403, 403, 403] == [answer.status_code for answer in answers]
