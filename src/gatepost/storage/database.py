@@ -10,18 +10,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.errors import StorageError
 from gatepost.storage.accounts import SqlAccounts
+from gatepost.storage.audit_log import SqlAuditLog
 from gatepost.storage.certificates import SqlCertificates
 from gatepost.storage.checks import SqlChecks
 from gatepost.storage.devices import SqlDevices
 from gatepost.storage.keybox import Keybox
 from gatepost.storage.posture_log import SqlPostureLog
 from gatepost.storage.proved_keys import SqlProvedKeys
+from gatepost.storage.resources import SqlResources
 from gatepost.storage.results import SqlResults
 from gatepost.storage.revisions import confirm_revision, refuse_other_revision
 from gatepost.storage.secrets import SqlSecrets
 from gatepost.storage.sqlite import PATIENCE, open_readers, open_writer, path_of
 from gatepost.storage.tokens import SqlTokens
 from gatepost.storage.translation import storage_error
+from gatepost.storage.users import SqlUsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,15 +33,18 @@ if TYPE_CHECKING:
 
     from gatepost.controlplane.ports import (
         Accounts,
+        AuditLog,
         Certificates,
         Checks,
         Devices,
         PostureLog,
         ProvedKeys,
         Records,
+        Resources,
         Results,
         Secrets,
         Tokens,
+        Users,
     )
 
 
@@ -55,6 +61,9 @@ class SqlRecords:
         self.proved_keys: ProvedKeys = SqlProvedKeys(connection)
         self.posture_log: PostureLog = SqlPostureLog(connection)
         self.secrets: Secrets = SqlSecrets(connection, keybox)
+        self.users: Users = SqlUsers(connection)
+        self.resources: Resources = SqlResources(connection)
+        self.audit_log: AuditLog = SqlAuditLog(connection)
 
 
 class SqlStorage:
