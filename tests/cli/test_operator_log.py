@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from gatepost.cli.operator_log import configure_log, granian_log
+from gatepost.web.surroundings import REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,6 @@ def errors(capsys: pytest.CaptureFixture[str]) -> Iterator[Written]:
     handlers, level = list(root.handlers), root.level
     yield Written(capsys)
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
     root.handlers[:] = handlers
     root.setLevel(level)
 
@@ -53,8 +53,9 @@ def lines(stream: Written) -> list[dict[str, Any]]:
 def test_a_line_is_one_json_object_whatever_stands_in_it(errors: Written) -> None:
     """Control characters and line ends of every kind are escaped, and come back as they were."""
     configure_log("info", "json")
-    structlog.contextvars.bind_contextvars(request_id="r-1")
+    before = REQUEST.set("r-1")
     structlog.get_logger("gatepost.test").info("something happened", value=HOSTILE)
+    REQUEST.reset(before)
     assert errors.getvalue().isascii()
     (line,) = lines(errors)
     assert ("something happened", "info", HOSTILE, "r-1") == (

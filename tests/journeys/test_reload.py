@@ -17,8 +17,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from gatepost.agent.cycle import Agent, Disclosure
+from gatepost.agent.host import Host
+from gatepost.cli.serving import now
 from gatepost.client.identity import StateFolder
 from gatepost.client.transport import Server
+from gatepost.core.device import DeviceFacts
+from gatepost.errors import TransportError
+from gatepost.storage.database import open_storage
 from gatepost.wire import jws
 from gatepost.wire.device import Called, Wait
 from tests.certificates import SERVER_AUTH, CertificateAuthority, ip
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
     from tests.certificates import Issued
 
 METRICS_TOKEN = "m" * 40
+HOST = Host(facts=DeviceFacts(hostname="laptop-1"))
 AUTHORITY = CertificateAuthority.create(cn="Server CA")
 
 
@@ -282,3 +289,42 @@ def test_a_worker_ends_with_its_parent_and_another_server_can_begin(tmp_path: Pa
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
+
+
+def test_each_report_is_recorded_once_while_the_server_is_reloaded(tmp_path: Path) -> None:
+    """For a moment two workers write: every sequence is taken once, and none that was acknowledged is lost."""
+    done = threading.Event()
+    with real_server(tmp_path) as server:
+        server.ask()
+        devices = [RealAgent(tmp_path / f"device-{number}") for number in range(2)]
+        for device in devices:
+            assert 0 == device.enroll(server).code
+        acknowledged = [0, 0]
+        faults: list[str] = []
+
+        def report(number: int) -> None:
+            state = StateFolder(devices[number].state)
+            with Server(state.load_registration().server, None) as connection:
+                agent = Agent(state, connection, lambda _: (), lambda: HOST, now, Disclosure.NEARBY)
+                while not done.is_set():
+                    try:
+                        acknowledged[number] = agent.run_once().acknowledgement.acknowledged
+                    except TransportError as error:  # an idle connection that ended; the agent tries again
+                        faults.append(str(error))
+
+        threads = [threading.Thread(target=report, args=(number,)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        for number in range(1, 4):
+            os.kill(server.process, signal.SIGHUP)
+            wait_until(lambda number=number: said(tmp_path, "reloaded") == number, "no reload")  # type: ignore[misc]  # bound now
+        done.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+    storage = open_storage(server.database, (tmp_path / "gatepost.db.master-key").read_bytes(), os.urandom)
+    with storage.reading() as records:
+        kept = [item.last_sequence for item in records.devices.all(1, 0, 10)]
+    storage.close()
+    assert kept == acknowledged
+    assert min(acknowledged) > 20
+    assert len(faults) <= 6

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from structlog.contextvars import get_contextvars
 
 from gatepost.controlplane.counters import NoCounters
 from gatepost.web.front import MAXIMUM_BODY, Front
+from gatepost.web.surroundings import REQUEST
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.mtls_certificates import MAXIMUM_UPLOAD
 from tests.services import surround
@@ -192,7 +192,7 @@ async def test_an_answer_that_says_that_something_broke_names_the_request_as_the
     named: list[str] = []
 
     async def respond(scope: Scope, _receive: Receive, send: Send) -> None:
-        named.append(get_contextvars()["request_id"])
+        named.append(REQUEST.get())
         await send({"type": "http.response.start", "status": int(scope["path"][-3:]), "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -212,7 +212,7 @@ async def test_an_answer_that_says_that_something_broke_names_the_request_as_the
     found = [await headers(path) for path in ("/500", "/404", "/device/503", "/200")]
     assert [b"request-1", None, b"request-3", None] == [item.get(b"x-request-id") for item in found]
     assert ["request-1", "request-2", "request-3", "request-4"] == named
-    assert "request_id" not in get_contextvars()
+    assert "" == REQUEST.get()
 
 
 async def test_a_process_that_leaves_ends_each_connection_with_its_answer() -> None:

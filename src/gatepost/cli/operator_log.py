@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from gatepost.cli.words import printable
+from gatepost.web.surroundings import REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -44,10 +45,16 @@ def configure_log(level: str, form: str) -> None:
 
 def _shared() -> list[structlog.typing.Processor]:
     return [
-        structlog.contextvars.merge_contextvars,
+        _name_request,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
+
+
+def _name_request(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if name := REQUEST.get():
+        event["request_id"] = name
+    return event
 
 
 def _last(*, as_text: bool) -> list[structlog.typing.Processor]:

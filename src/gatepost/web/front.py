@@ -11,9 +11,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from structlog.contextvars import bound_contextvars
 
 from gatepost.web.errors import ASKED, Refusal
+from gatepost.web.surroundings import REQUEST
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.mtls_certificates import MAXIMUM_UPLOAD
 
@@ -58,8 +58,11 @@ class Front:
             await send({"type": "websocket.close", "code": 1008, "reason": "there are no websockets here"})
         else:
             request_id = next(self.around.request_ids)
-            with bound_contextvars(request_id=request_id):
+            before = REQUEST.set(request_id)
+            try:
                 await self._lead(scope, receive, self._marked(send, request_id))
+            finally:
+                REQUEST.reset(before)
 
     async def _lead(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _has_two_hosts(scope):
