@@ -14,7 +14,7 @@ from gatepost.cli.choice import Choice
 from gatepost.cli.listening import check_tls, own_url, parse_address, public_url, try_address
 from gatepost.cli.operator_log import FORMS, LEVELS
 from gatepost.cli.server_config import database_options, limit_settings, metrics_token, with_one_database
-from gatepost.cli.server_settings import LONG_POLLS, ServerSettings
+from gatepost.cli.server_settings import LONG_POLLS, ServerSettings, show_database
 from gatepost.cli.serving import now, serve
 from gatepost.cli.words import printable
 from gatepost.errors import ConflictError, InputError, StateError, StorageError
@@ -87,7 +87,9 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
         with storage.reading() as records:
             if records.accounts.all():
                 raise ConflictError(
-                    "database", f"{database} holds an account already", "make a token with `server token create`"
+                    "database",
+                    f"{show_database(database)} holds an account already",
+                    "make a token with `server token create`",
                 )
         made = create_account(services, email)
     finally:
@@ -107,7 +109,7 @@ def migrate(database: str) -> None:
     from gatepost.storage.migration import migrate as migrate_database
 
     migrate_database(database)
-    click.echo(f"{database} has the schema of this release")
+    click.echo(f"{show_database(database)} has the schema of this release")
 
 
 class _Remembering(click.Command):
@@ -233,7 +235,9 @@ def _try_database(database: str, master_key: Path | None) -> None:
     finally:
         storage.close()
     if not accounts:
-        raise InputError("--database", f"holds no account yet: {database}", "run `gatepost server init` first")
+        raise InputError(
+            "--database", f"holds no account yet: {show_database(database)}", "run `gatepost server init` first"
+        )
 
 
 @server.group()

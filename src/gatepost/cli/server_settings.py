@@ -11,7 +11,13 @@ from gatepost import __version__
 from gatepost.web.limits import LimitSettings
 
 LONG_POLLS: Final = 1_000
-_MASKED: Final = "://***@"
+
+
+def show_database(url: str) -> str:
+    """Return the address of a database as people may see it: without name and password, and without a query, which may hold one."""
+    address, _, _ = url.partition("?")
+    scheme, slashes, rest = address.partition("://")
+    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,12 +45,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.long_polls + 1_024
 
     def shown(self) -> dict[str, Any]:
-        """Return what a log may show of it: no secret, and of an address of a database no password."""
-        scheme, _, rest = self.database.partition("://")
-        _, at, place = rest.rpartition("@")
+        """Return what a log may show of it: no secret."""
         return {
             "version": __version__,
-            "database": f"{scheme}{_MASKED}{place}" if at else self.database,
+            "database": show_database(self.database),
             "listen": f"{self.host} {self.port}",
             "public_urls": list(self.public_urls),
             "tls": self.tls_certificate is not None,
