@@ -422,9 +422,11 @@ async def test_too_many_enrolments_of_one_address_are_turned_away(house: House) 
         good = {"Authorization": f"Bearer {house.token()}"}
         first = await client.post(ENROLL, content=Member(house).enrollment(FACTS), headers=good)
         bad = await client.post(ENROLL, content=b"junk", headers={"Authorization": "Bearer x"})
-        third = await client.post(ENROLL, content=Member(house).enrollment(FACTS), headers=good)
+        with capture_logs() as logs:
+            third = await client.post(ENROLL, content=Member(house).enrollment(FACTS), headers=good)
         report = await client.post(REPORT, content=document)
     assert [200, 400, 200] == [first.status_code, bad.status_code, report.status_code]
     refusal(third, 429, "too-many-attempts")
     assert "10" == third.headers["retry-after"]
+    assert ["debug"] == [line["log_level"] for line in logs]
     assert ("limited", "enrollment") in tally.told

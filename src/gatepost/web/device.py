@@ -48,13 +48,14 @@ _SHOWN: Final = 80
 _Headers = tuple[tuple[bytes, bytes], ...]
 _Answer = tuple[int, object, _Headers]
 """A status, a document, and headers beside the usual ones."""
+_LIMITED: Final = "too-many-attempts"
 REFUSALS: Final = (
     "no-route",
     "too-slow",
     "credential-refused",
     "too-large",
     "conflict",
-    "too-many-attempts",
+    _LIMITED,
     "overloaded",
     "storage",
     "bad-request",
@@ -108,7 +109,8 @@ class DeviceApi:
             (_log.info if reason == Reason.DEVICE_CLONED else _log.debug)("report refused", reason=reason)
         elif path == _ENROLL:
             self._counters.enrolled(reason)
-            _log.info("enrolment refused", reason=reason)
+            # Of those that a limit turns away there may be any number.
+            (_log.debug if reason == _LIMITED else _log.info)("enrolment refused", reason=reason)
 
     def _missed(self, scope: Scope) -> _Answer | None:
         """Refuse a path or a method that this API does not have."""
@@ -206,7 +208,7 @@ def _words(error: GatepostError) -> tuple[int, str, str]:
         case ConflictError():
             words = (409, "conflict", f"{error.kind} {error.problem}")
         case TooManyAttemptsError():
-            words = (429, "too-many-attempts", "too many devices of this address enrol; come back later")
+            words = (429, _LIMITED, "too many devices of this address enrol; come back later")
         case OverloadedError():
             words = (503, "overloaded", "too many reports wait")
         case StorageError():
