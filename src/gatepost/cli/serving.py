@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.intake import Intake
+    from gatepost.controlplane.rejudging import Rejudger
     from gatepost.storage.database import SqlStorage
     from gatepost.web.metrics import PrometheusCounters
     from gatepost.web.surroundings import Surroundings
@@ -58,6 +59,7 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     from gatepost.controlplane.enrollment import Enroller
     from gatepost.controlplane.intake import Intake
     from gatepost.controlplane.posture import Posture
+    from gatepost.controlplane.rejudging import Rejudger
     from gatepost.storage.database import open_storage
     from gatepost.storage.keybox import read_or_create_master_key
     from gatepost.web.app import create_app
@@ -73,14 +75,21 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     expire = settings.results_expire
     posture = Posture(storage, now, settings.public_urls, results_expire=expire, counters=counters)
     intake = Intake(storage, posture, now, counters)
-    services = Services(storage=storage, now=now, random=secrets.token_bytes, results_expire=expire)
+    rejudger = Rejudger(storage, now)
+    services = Services(
+        storage=storage,
+        now=now,
+        random=secrets.token_bytes,
+        results_expire=expire,
+        judge_again=rejudger.submit,
+    )
     enroller = Enroller(storage, now, secrets.token_bytes, settings.public_urls)
     calls = Calls(storage, settings.long_polls)
     if metrics is not None:
         metrics.follow(lambda: intake.waiting, lambda: calls.waiting)
     around = _surround(settings, database, intake, metrics)
     device = DeviceApi(DeviceUseCases(enroller, posture, intake, calls), around)
-    life = _Life(intake, calls, Leaving(calls, around), ready, database.close)
+    life = _Life((intake, rejudger), calls, Leaving(calls, around), ready, database.close)
     return life.wrap(create_app(services, device, around))
 
 
@@ -117,20 +126,20 @@ class _Life:
 
     def __init__(
         self,
-        intake: Intake,
+        threads: tuple[Intake | Rejudger, ...],
         calls: Calls,
         leaving: Leaving,
         ready: Callable[[], None],
         close: Callable[[], None],
     ) -> None:
-        self._intake = intake
+        self._threads = threads
         self._calls = calls
         self._leaving = leaving
         self._ready = ready
         self._close = close
 
     def wrap(self, application: Application) -> Application:
-        """Start intake and calls with the application; let them finish, then close the database, when it ends."""
+        """Start threads and calls with the application; let them finish, then close the database, when it ends."""
 
         async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "lifespan":
@@ -150,14 +159,16 @@ class _Life:
         return wrapped
 
     def _begin(self) -> None:
-        self._intake.start()
+        for thread in self._threads:
+            thread.start()
         self._calls.start()
         self._leaving.start()
         self._ready()
 
     async def _end(self) -> None:
         self._calls.stop()
-        await asyncio.to_thread(self._intake.stop)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.stop)
         self._close()
 
 

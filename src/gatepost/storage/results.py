@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gatepost.storage.tables import AnyRow
 
 _KEY: Final = ("account", "registration_number", "check_number")
-_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest")
+_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest", "claim_digest")
 
 
 def _put(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
@@ -54,6 +54,7 @@ def _stored_result(row: AnyRow) -> StoredResult:
         logged_at=row[12],
         repeats=row[13],
         key_digest=row[14],
+        claim_digest=row[15],
     )
 
 
@@ -80,6 +81,7 @@ class SqlResults:
             "logged_at": result.logged_at,
             "repeats": result.repeats,
             "key_digest": result.key_digest,
+            "claim_digest": result.claim_digest,
             **values_of(result.result),
         }
         try:
