@@ -14,8 +14,8 @@ import msgspec
 from gatepost.agent.wake import Bell, Cause
 from gatepost.errors import GatepostError
 
-_SLICE: Final = 5.0
-"""Seconds between two looks at the clocks, and between two signs of life to the watchdog."""
+SLICE: Final = 5.0
+"""Seconds between two looks at the clocks, and between two signs of life to the watchdog, at the most."""
 _SLEPT: Final = 2.0
 """Seconds by which the clocks must have moved apart for a sleep."""
 _SHORTEST_RETRY: Final = 2.0
@@ -27,10 +27,11 @@ _GAP: Final = 1.0
 
 
 class Clocks(msgspec.Struct, frozen=True):
-    """Seconds of two clocks: ``running`` stands still while the machine sleeps, ``elapsed`` does not."""
+    """Seconds of two clocks: ``running`` stands still while the machine sleeps, ``elapsed`` does not; ``slice`` between looks."""
 
     running: Callable[[], float]
     elapsed: Callable[[], float]
+    slice: float = SLICE
 
 
 class Service:
@@ -86,7 +87,7 @@ class Service:
             left = due - self._clocks.running()
             if left <= 0:
                 return Cause.RETRY if self._failures else Cause.SCHEDULE
-            causes = self._bell.wait(min(left, _SLICE))
+            causes = self._bell.wait(min(left, self._clocks.slice))
             if causes:
                 return self._settle(causes[0], began)
             if self._slept() - slept > _SLEPT:
