@@ -12,7 +12,16 @@ import msgspec
 from gatepost.core.certificate import Certificate
 from gatepost.core.check import MAXIMUM_CANDIDATES, MAXIMUM_REPORTED, Check
 from gatepost.core.evaluation import Evaluation, Status, evaluate
-from gatepost.core.finding import Candidate, Findings, KeyState, Location, Nearby, Proof
+from gatepost.core.finding import (
+    Candidate,
+    Findings,
+    KeyState,
+    Location,
+    Nearby,
+    Proof,
+    leave_out_crowd,
+    leave_out_largest,
+)
 from gatepost.stores.interface import Query, Store, Unsigned
 
 if TYPE_CHECKING:
@@ -52,9 +61,10 @@ def gather(
     owners: dict[tuple[bytes, Location], Store] = {}
     findings = Findings()
     for store in stores:
-        read = store.read(query)
+        read = leave_out_crowd(store.read(query))
         owners.update({_place(item): store for item in read.candidates})
         findings = _merge(findings, read)
+    findings = leave_out_largest(findings, MAXIMUM_CANDIDATES)
     # Only the nearest sign. Which they are is judged as if every key that is there had signed: else certificates without
     # a key, if only enough of them, would keep from signing the one that has its own.
     evaluation = evaluate(check, facts, _hopeful(findings), now)
@@ -115,12 +125,11 @@ def _place(candidate: Candidate) -> tuple[bytes, Location]:
 
 
 def _merge(first: Findings, second: Findings) -> Findings:
-    candidates = first.candidates + second.candidates
     return Findings(
-        candidates=candidates[:MAXIMUM_CANDIDATES],
+        candidates=first.candidates + second.candidates,
         others=first.others + second.others,
         faults=first.faults + second.faults,
-        too_many=first.too_many or second.too_many or len(candidates) > MAXIMUM_CANDIDATES,
+        too_many=first.too_many or second.too_many,
     )
 
 
