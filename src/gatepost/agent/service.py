@@ -20,6 +20,8 @@ _SLEPT: Final = 2.0
 """Seconds by which the clocks must have moved apart for a sleep."""
 _SHORTEST_RETRY: Final = 2.0
 _LONGEST_RETRY: Final = 300.0
+_DOUBLINGS: Final = 16
+"""Failures that are counted: more make no pause longer, and a server may be away for weeks."""
 _SETTLE: Final = 0.1
 """Seconds to let a change settle: a store is written in several steps."""
 _GAP: Final = 1.0
@@ -71,7 +73,7 @@ class Service:
         try:
             pause = self._cycle(cause) * self._spread(0.9, 1.0)
         except GatepostError as error:
-            self._failures += 1
+            self._failures = min(self._failures + 1, _DOUBLINGS)
             # Full jitter: anywhere between the shortest pause and one that doubles.
             pause = self._spread(_SHORTEST_RETRY, min(_LONGEST_RETRY, _SHORTEST_RETRY * 2.0**self._failures))
             self._tell(error, pause)
