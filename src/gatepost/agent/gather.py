@@ -50,9 +50,12 @@ def gather(
     facts: DeviceFacts,
     stores: tuple[Store, ...],
     now: datetime,
-    statement: Callable[[Certificate], bytes],
+    statement: Callable[[Certificate], bytes] | None,
 ) -> Gathered:
-    """Answer ``check`` on this device; ``statement`` gives what a certificate's key has to sign."""
+    """Answer ``check`` on this device; ``statement`` gives what a certificate's key has to sign.
+
+    Without one nothing signs, and the answer is what it would be if every key that is there had signed.
+    """
     query = Query(
         issuers=frozenset(item.subject.canonical for item in check.authorities),
         asks_key=check.asks_key,
@@ -69,7 +72,7 @@ def gather(
     # a key, if only enough of them, would keep from signing the one that has its own.
     evaluation = evaluate(check, facts, _hopeful(findings), now)
     signatures: Signatures = {}
-    if check.asks_key:
+    if check.asks_key and statement is not None:
         held = {_place(item): item for item in findings.candidates}
         nearest = (held[_place(item.candidate)] for item in evaluation.certificates)
         signed = tuple(_sign(item, owners[_place(item)], statement, signatures) for item in nearest)
