@@ -16,10 +16,10 @@ from gatepost.stores.safe_open import Obstacle
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-EVERYBODY: Final = 60.0
+EVERYBODY: Final = 120.0
 """Seconds for all other users of a cycle. An honest child takes a tenth of one."""
-EACH: Final = 10.0
-"""Seconds for one of them: two questions that are not answered."""
+EACH: Final = 20.0
+"""Seconds for one of them: four questions that are not answered, or some hundred that are."""
 
 
 class Allowance:
