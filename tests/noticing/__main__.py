@@ -13,6 +13,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -119,12 +120,12 @@ def _watch_place(server: RealServer, place: Place) -> Noticed:
     check = server.ask(cn="laptop-1", locations=place.locations)
     if place.schedule != "5m":
         _replace(server, check, schedule=place.schedule)
-    _wait(lambda: _status(server, check) == "pass")
+    _wait(partial(_has, server, check, "pass"))
     seconds = []
     for _ in range(ROUNDS if place.schedule == "5m" else ROUNDS_ON_SCHEDULE):
         for change, status in ((place.remove, "fail"), (place.restore, "pass")):
             change()
-            seconds.append(_wait(lambda status=status: _status(server, check) == status))  # type: ignore[misc]
+            seconds.append(_wait(partial(_has, server, check, status)))
     server.call("DELETE", f"/devices/posture/{check}")
     return _noticed(place.name, place.noticed, seconds)
 
@@ -132,13 +133,13 @@ def _watch_place(server: RealServer, place: Place) -> Noticed:
 def _watch_checks(server: RealServer, place: Place) -> Noticed:
     """Ask another question, again and again."""
     check = server.ask(cn="laptop-1", locations=place.locations)
-    _wait(lambda: _status(server, check) == "pass")
+    _wait(partial(_has, server, check, "pass"))
     seconds = []
     for number in range(CALLS):
         time.sleep(BETWEEN_CALLS)
         _replace(server, check, cn=f"laptop-{2 - number % 2}")
         wanted = ("fail", "pass")[number % 2]
-        seconds.append(_wait(lambda wanted=wanted: _status(server, check) == wanted))  # type: ignore[misc]
+        seconds.append(_wait(partial(_has, server, check, wanted)))
     return _noticed("the server's checks", "the server answers a request that the agent holds open", seconds)
 
 
@@ -148,7 +149,7 @@ def _watch_network(agent: RealAgent) -> Noticed:
     for number in range(ROUNDS):
         before = _acknowledged(agent)
         change_network(there=number % 2 == 0)
-        seconds.append(_wait(lambda before=before: _acknowledged(agent) > before))  # type: ignore[misc]
+        seconds.append(_wait(partial(_has_reported, agent, before)))
         time.sleep(1)
     return _noticed("addresses and routes of the machine", "the kernel tells of them (netlink)", seconds)
 
@@ -160,9 +161,15 @@ def _replace(server: RealServer, check: str, schedule: str = "5m", **changes: ob
     server.call("PUT", f"/devices/posture/{check}", body)
 
 
-def _status(server: RealServer, check: str) -> str:
+def _has(server: RealServer, check: str, status: str) -> bool:
+    """Tell whether the check's result has this status."""
     results = server.call("GET", "/gatepost/results")
-    return next((item["status"] for item in results if item["check"]["id"] == check), "")
+    return [status] == [item["status"] for item in results if item["check"]["id"] == check]
+
+
+def _has_reported(agent: RealAgent, before: int) -> bool:
+    """Tell whether a report after that one was acknowledged."""
+    return _acknowledged(agent) > before
 
 
 def _acknowledged(agent: RealAgent) -> int:
