@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.faults import agent_killed, nss_writer, pem_writer
+from tests.faults import agent_killed, nss_replaced, nss_writer, pem_writer
 
 if TYPE_CHECKING:
     from tests.faults.campaign import Campaign
 
-CAMPAIGNS: tuple[Campaign, ...] = (nss_writer.CAMPAIGN, pem_writer.CAMPAIGN, agent_killed.CAMPAIGN)
+CAMPAIGNS: tuple[Campaign, ...] = (
+    nss_writer.CAMPAIGN,
+    nss_replaced.CAMPAIGN,
+    pem_writer.CAMPAIGN,
+    agent_killed.CAMPAIGN,
+)
