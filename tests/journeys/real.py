@@ -15,6 +15,7 @@ import httpx2
 import msgspec
 
 from tests.certificates import CertificateAuthority
+from tests.running import free_port
 from tests.services import rule_of
 
 if TYPE_CHECKING:
@@ -53,14 +54,6 @@ def gatepost(*words: object, **environment: str) -> Ended:
     )
     assert "Traceback" not in ended.stderr
     return Ended(ended.returncode, ended.stdout, ended.stderr)
-
-
-def free_port() -> int:
-    """Ask the system for a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class RealServer(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.certificates import SERVER_AUTH, CertificateAuthority, dns, ip
-from tests.journeys.real import RealAgent, RealServer, free_port, gatepost, real_server
+from tests.journeys.real import RealAgent, RealServer, gatepost, real_server
+from tests.running import free_port
 from tests.stores.nss import add_pair, create_database, delete_certificate
 
 if TYPE_CHECKING:
