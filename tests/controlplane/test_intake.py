@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from gatepost.controlplane.ports import Records
     from gatepost.controlplane.posture import Judged
+    from gatepost.controlplane.sharing import NewLine
     from gatepost.wire.device import Acknowledgement, Report
 
 
@@ -322,10 +323,10 @@ class Counting:
         return self._storage.reading()
 
     @contextmanager
-    def writing(self) -> Iterator[Records]:
+    def writing(self, *, alone: bool = True) -> Iterator[Records]:
         """Count, write, and fail where the commit would be."""
         self.writings += 1
-        with self._storage.writing() as records:
+        with self._storage.writing(alone=alone) as records:
             yield records
             if self.failure is not None:
                 raise self.failure
@@ -378,8 +379,8 @@ def test_a_report_that_cannot_be_written_hits_itself_alone(house: House, failure
     class Breaking(Intake):
         """Cannot write what one device sent."""
 
-        def _record(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
-            acknowledged = super()._record(records, judged)
+        def _record(self, records: Records, judged: Judged, lines: list[NewLine]) -> Acknowledgement | GatepostError:
+            acknowledged = super()._record(records, judged, lines)
             if judged.registration.id == victim:
                 raise failure
             return acknowledged

@@ -17,6 +17,7 @@ import msgspec
 from gatepost.controlplane.ports import StoredResult
 from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Judged, Judgement, Posture
 from gatepost.controlplane.sharing import (
+    NewLine,
     is_owner,
     note_proof,
     refuse_others,
@@ -30,7 +31,7 @@ from gatepost.errors import GatepostError, OverloadedError, ReportRefusedError, 
 from gatepost.wire.device import Acknowledgement, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gatepost.controlplane.ports import Records, Storage
 
@@ -39,6 +40,8 @@ _MAXIMUM_WAITING: Final = 4_096
 _MAXIMUM_GROUP: Final = 256
 """Reports in one transaction: an fsync is cheap by then, and other writers want their turn."""
 _RETRY_AFTER: Final = 5
+_ATTEMPTS: Final = 3
+"""How often a group is written that the database undid because another process's stood in its way."""
 
 
 class _Waiting(msgspec.Struct):
@@ -122,11 +125,14 @@ class Intake:
         if judged := [item for item in wanted if item.judged is not None and not item.answer.done()]:
             self._finish(judged)
 
-    def _finish(self, group: list[_Waiting]) -> None:
+    def _finish(self, group: list[_Waiting], attempts: int = _ATTEMPTS) -> None:
         """Commit and answer; one report that cannot be written must not take the others of its group with it."""
         try:
             self._commit(group)
         except StorageError as error:
+            if error.undone and attempts > 1:
+                self._finish(group, attempts - 1)
+                return
             # The database's own trouble: each of them would meet it.
             _fail(group, error)
         except Exception as error:  # noqa: BLE001 - as in `_take`.
@@ -146,15 +152,23 @@ class Intake:
             item.answer.set_exception(refused)
 
     def _commit(self, group: list[_Waiting]) -> None:
-        with self._storage.writing() as records:
-            answers = [(item, self._record(records, item.judged)) for item in group if item.judged is not None]
+        """Write a group beside those of other processes: keys first, then registrations in one order, then the log."""
+        judged = sorted(
+            ((item.judged, item) for item in group if item.judged is not None), key=lambda it: _place(it[0])
+        )
+        lines: list[NewLine] = []
+        with self._storage.writing(alone=False) as records:
+            records.proved_keys.hold(key for report, _ in judged for key in _keys(report))
+            answers = [(item, self._record(records, report, lines)) for report, item in judged]
+            for line in sorted(lines, key=lambda line: line.account):
+                records.posture_log.append(line.account, line.registration, line.check, line.entry)
         for item, answer in answers:
             if isinstance(answer, GatepostError):
                 item.answer.set_exception(answer)
             else:
                 item.answer.set_result(answer)
 
-    def _record(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
+    def _record(self, records: Records, judged: Judged, lines: list[NewLine]) -> Acknowledgement | GatepostError:
         registration, now = judged.registration, self._now()
         account = registration.account
         if not records.devices.advance(account, registration.number, judged.sequence, judged.digest, now):
@@ -164,9 +178,9 @@ class Intake:
             # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
             return self._acknowledge(msgspec.structs.replace(judged, judgements=()), version)
         known = {item.check: item for item in records.results.find(account, registration.number)}
-        held = tuple(_hold_against_sharing(records, judged, item) for item in judged.judgements)
+        held = tuple(_hold_against_sharing(records, judged, item, lines) for item in judged.judgements)
         for judgement in held:
-            _write(records, judged, judgement, known.get(judgement.live.stored.number))
+            _write(records, judged, judgement, known.get(judgement.live.stored.number), lines)
         return self._acknowledge(msgspec.structs.replace(judged, judgements=held), version)
 
     def _repeated(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
@@ -190,7 +204,19 @@ class Intake:
         )
 
 
-def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement) -> Judgement:
+def _place(judged: Judged) -> tuple[int, int]:
+    """Return by what a group is put in order: one that is the same in every process."""
+    return judged.registration.account, judged.registration.number
+
+
+def _keys(judged: Judged) -> Iterator[tuple[int, bytes]]:
+    """Give the keys that a report proves."""
+    for judgement in judged.judgements:
+        if judgement.key_digest is not None:
+            yield judged.registration.account, judgement.key_digest
+
+
+def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement, lines: list[NewLine]) -> Judgement:
     """Note the key that was proved; where another live device proved it too, and the check denies that, nobody passes."""
     if judgement.key_digest is None:
         return judgement
@@ -203,7 +229,7 @@ def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement
     judgement = msgspec.structs.replace(judgement, entry=told)
     if not judgement.live.deny_shared:
         return judgement
-    refuse_others(records, account, judgement.live.stored.number, key, others, result.judged_at)
+    lines += refuse_others(records, account, judgement.live.stored.number, key, others, result.judged_at)
     if is_owner(records, account, registration, key, result.judged_at):
         return judgement
     refused = refuse_shared(result)
@@ -211,7 +237,9 @@ def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement
     return msgspec.structs.replace(judgement, result=refused, entry=entry)
 
 
-def _write(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> None:
+def _write(
+    records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None, lines: list[NewLine]
+) -> None:
     account, registration = judged.registration.account, judged.registration.number
     check, result = judgement.live.stored.number, judgement.result
     news = is_news(known.result if known else None, known.logged_at if known else None, result)
@@ -220,7 +248,7 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
     repeats = 0 if known is None or news else known.repeats + 1
     if news:
         entry = msgspec.structs.replace(judgement.entry, reports=known.repeats + 1 if known else 1)
-        records.posture_log.append(account, registration, check, entry)
+        lines.append(NewLine(account, registration, check, entry))
     records.results.put(
         account,
         StoredResult(

@@ -15,6 +15,7 @@ from gatepost.core.log import PostureEntry
 from gatepost.core.result import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
 
@@ -309,6 +310,13 @@ class Results(Protocol):
 class ProvedKeys(Protocol):
     """Which certificates' keys were proved by which registrations."""
 
+    def hold(self, keys: Iterable[tuple[int, bytes]]) -> None:
+        """Keep other processes from proving these keys, each of an account, until the transaction ends.
+
+        Asked for once in a transaction that is not alone, before anything in it is written.
+        """
+        ...
+
     def prove(self, account: int, key_digest: bytes, registration: int, ends_at: int) -> None:
         """Note that a registration proved a key, until ``ends_at`` (ms)."""
         ...
@@ -374,6 +382,10 @@ class Storage(Protocol):
         """Open a transaction that only reads."""
         ...
 
-    def writing(self) -> AbstractContextManager[Records]:
-        """Open a transaction that writes; it is durable when the block ends."""
+    def writing(self, *, alone: bool = True) -> AbstractContextManager[Records]:
+        """Open a transaction that writes; it is durable when the block ends.
+
+        It sees no other writer between its first statement and its end. ``alone`` False asks for less: others that ask the
+        same may write at once, in other processes. Whoever asks so takes keys, registrations and the log in this order.
+        """
         ...

@@ -28,6 +28,15 @@ _UNENDING: Final = 2**62
 _SHARED_WITH: Final = "shared_with"
 
 
+class NewLine(msgspec.Struct, frozen=True):
+    """A line that a group's log will have: lines are written last, so that no reader waits long for the ones before."""
+
+    account: int
+    registration: int
+    check: int
+    entry: PostureEntry
+
+
 def proved_key(evaluation: Evaluation) -> bytes | None:
     """Return the digest of the key that a passing certificate's proof rests on; None where nothing passes or was proved.
 
@@ -84,17 +93,21 @@ def refuse_shared(result: Result) -> Result:
 
 def refuse_others(
     records: Records, account: int, check: int, key_digest: bytes, others: tuple[KeyHolder, ...], now: int
-) -> None:
-    """Fail the results that rest on the same key on other devices, and write it into their logs."""
+) -> list[NewLine]:
+    """Fail the results that rest on the same key on other devices; return what their logs will say of it."""
+    lines: list[NewLine] = []
     for holder in others:
         if holder.owner:
             continue
-        for stored in records.results.find(account, holder.registration):
-            if stored.check == check and stored.result.status is Status.PASS and stored.key_digest == key_digest:
-                _refuse(records, account, stored, now)
+        lines += [
+            _refuse(records, account, stored, now)
+            for stored in records.results.find(account, holder.registration)
+            if stored.check == check and stored.result.status is Status.PASS and stored.key_digest == key_digest
+        ]
+    return lines
 
 
-def _refuse(records: Records, account: int, stored: StoredResult, now: int) -> None:
+def _refuse(records: Records, account: int, stored: StoredResult, now: int) -> NewLine:
     result = msgspec.structs.replace(refuse_shared(stored.result), judged_at=now)
     entry = PostureEntry(
         result=result,
@@ -104,5 +117,5 @@ def _refuse(records: Records, account: int, stored: StoredResult, now: int) -> N
         signature=None,
         reports=stored.repeats + 1,
     )
-    records.posture_log.append(account, stored.registration, stored.check, entry)
     records.results.put(account, msgspec.structs.replace(stored, result=result, logged_at=now, repeats=0))
+    return NewLine(account, stored.registration, stored.check, entry)
