@@ -15,7 +15,8 @@ class GatepostError(Exception):
 class InputError(GatepostError):
     """Something that a person or a program gave us is wrong.
 
-    ``field`` is what was given (a flag such as ``--cn``, a JSON pointer such as ``/input/cn``, a file's path),
+    ``field`` is what was given (a flag such as ``--cn``, a JSON pointer such as ``/input/cn``, a parameter of a URL such as
+    ``?since``, a file's path),
     ``problem`` says what is wrong with it and ``allowed`` what would be right (may be empty).
     """
 

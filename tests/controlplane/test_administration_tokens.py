@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from gatepost.controlplane.administration.accounts import NewAccount, create_account
@@ -17,7 +18,9 @@ from gatepost.controlplane.administration.tokens import (
     revoke_token,
 )
 from gatepost.controlplane.keys import load_keys
+from gatepost.controlplane.ports import Actor, ActorKind
 from gatepost.errors import CredentialError, ForbiddenError, InputError, NotFoundError
+from gatepost.wire.management.scopes import Scope
 from gatepost.wire.management.strict import decode_strictly
 from gatepost.wire.management.tokens import TokenBody, TokenKind
 from tests.services import START, Clock
@@ -35,7 +38,7 @@ def test_an_account_is_made_with_its_secrets_and_a_token_that_opens_it(
 ) -> None:
     """Everything that a server needs to begin."""
     assert re.fullmatch(r"[0-9a-f]{32}", created.account_id)
-    assert account == authenticate(services, Credential(created.token), created.account_id).number
+    assert account == authenticate(services, Credential(created.token), created.account_id).account.number
     with services.storage.reading() as records:
         assert 32 == len(load_keys(records, account).nonce_secret)
 
@@ -114,7 +117,7 @@ def test_a_token_opens_until_it_expires(services: Services, created: NewAccount,
     """The end itself is no longer a part of its life."""
     made = create_token(services, account, TokenBody(kind=TokenKind.ADMINISTRATOR, expires_in="24h"))
     clock.time = START + DAY - 1
-    assert created.account_id == authenticate(services, Credential(made.token), created.account_id).public_id
+    assert created.account_id == authenticate(services, Credential(made.token), created.account_id).account.public_id
     clock.time = START + DAY
     with pytest.raises(CredentialError) as caught:
         authenticate(services, Credential(made.token), created.account_id)
@@ -125,7 +128,7 @@ def test_the_key_goes_with_its_owners_e_mail(services: Services, created: NewAcc
     """In any case; another's does not."""
     assert (
         created.account_id
-        == authenticate(services, Credential(created.token, "Owner@Example.com"), created.account_id).public_id
+        == authenticate(services, Credential(created.token, "Owner@Example.com"), created.account_id).account.public_id
     )
     with pytest.raises(CredentialError):
         authenticate(services, Credential(created.token, "other@example.com"), created.account_id)
@@ -136,7 +139,7 @@ def test_a_token_without_an_owner_goes_with_any_e_mail(services: Services, creat
     made = create_token(services, account, ADMINISTRATOR)
     assert (
         created.account_id
-        == authenticate(services, Credential(made.token, "anybody@example.com"), created.account_id).public_id
+        == authenticate(services, Credential(made.token, "anybody@example.com"), created.account_id).account.public_id
     )
 
 
@@ -179,3 +182,45 @@ def test_a_token_of_another_account_is_not_there_to_revoke(services: Services, a
     with pytest.raises(NotFoundError):
         revoke_token(services, account, token_id)
     assert list_tokens(services, theirs.number, None)[0].revoked_at is None
+
+
+def limited(services: Services, *scopes: Scope, expires_at: int | None = None) -> Services:
+    """Act for a token with these scopes."""
+    return msgspec.structs.replace(
+        services, actor=Actor(kind=ActorKind.TOKEN, id="maker"), scopes=scopes, expires_at=expires_at
+    )
+
+
+def test_no_token_makes_a_wider_one(services: Services, account: int) -> None:
+    """Neither one that it names, nor one that names nothing."""
+    maker = limited(services, Scope.TOKENS_WRITE, Scope.CHECKS_READ)
+    with pytest.raises(InputError, match="no token makes a wider one") as refused:
+        create_token(maker, account, TokenBody(kind=TokenKind.ADMINISTRATOR, scopes=(Scope.CHECKS_READ, Scope.ALL)))
+    assert "/scopes/1" == refused.value.field
+    made = create_token(maker, account, ADMINISTRATOR)
+    assert (("tokens:write", "checks:read"), "maker") == (made.scopes, made.created_by)
+    with pytest.raises(ForbiddenError, match="tokens:write"):
+        create_token(limited(services, Scope.ENROLLMENT_WRITE), account, ADMINISTRATOR)
+    with pytest.raises(ForbiddenError, match="enrollment:write"):
+        create_token(limited(services, Scope.TOKENS_READ), account, ENROLLMENT)
+    assert () == create_token(limited(services, Scope.ENROLLMENT_WRITE), account, ENROLLMENT).scopes
+
+
+def test_a_token_for_administrators_ends_no_later_than_the_one_that_made_it(services: Services, account: int) -> None:
+    """A token that ends tonight must not live on in another."""
+    maker = limited(services, Scope.ALL, expires_at=START + DAY)
+    assert "2026-06-02T00:00:00Z" == create_token(maker, account, ADMINISTRATOR).expires_at
+    wanted = msgspec.structs.replace(ADMINISTRATOR, expires_in="1h")
+    assert "2026-06-01T01:00:00Z" == create_token(maker, account, wanted).expires_at
+    for longer in ("25h", None):
+        with pytest.raises(InputError, match="later than your own token's end"):
+            create_token(maker, account, msgspec.structs.replace(ADMINISTRATOR, expires_in=longer))
+    assert "2026-06-08T00:00:00Z" == create_token(maker, account, ENROLLMENT).expires_at
+
+
+def test_scopes_are_an_administrators() -> None:
+    """An enrolment token reaches no route."""
+    with pytest.raises(InputError, match="only administrators' tokens have scopes"):
+        decode_strictly(b'{"kind":"enrollment","scopes":["checks:read"]}', TokenBody)
+    with pytest.raises(InputError, match="did you mean checks:read"):
+        decode_strictly(b'{"kind":"administrator","scopes":["check:read"]}', TokenBody)

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from gatepost.web.app import create_routes
+from gatepost.wire.management.audit_log import AuditActor, AuditLogLine
 from gatepost.wire.management.check_options import CheckOptions
 from gatepost.wire.management.client_certificates import ClientCertificateInput, ClientCertificateV2Input
 from gatepost.wire.management.effective import EffectiveCheck, EffectiveLocations, SigningCertificate
@@ -16,6 +17,7 @@ from gatepost.wire.management.mtls_certificates import CertificateObject, Upload
 from gatepost.wire.management.posture_log import PostureLogLine
 from gatepost.wire.management.posture_rules import RuleBody, RuleType
 from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultObject
+from gatepost.wire.management.scopes import Scope
 from gatepost.wire.management.tokens import NewToken, TokenBody
 from tests.services import Clock, open_services
 
@@ -31,6 +33,7 @@ DOCUMENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "Results": (ResultObject, ResultDevice, ResultCheck),
     "Posture log": (PostureLogLine,),
     "Tokens": (TokenBody, NewToken),
+    "Audit log": (AuditLogLine, AuditActor),
 }
 """What stands under each heading: the documents whose fields it names."""
 FIELDS = [
@@ -61,6 +64,11 @@ def test_each_route_is_named_and_no_other(tmp_path: Path) -> None:
 def test_each_field_is_named_under_its_heading(heading: str, field: str) -> None:
     """What a client may send, and what it is given."""
     assert re.search(rf"[`\"]{re.escape(field)}[`\"]", SECTIONS[heading])
+
+
+def test_each_scope_is_named() -> None:
+    """And no other."""
+    assert {scope.value for scope in Scope} == set(re.findall(r"`(\*|[a-z]+:(?:read|write))`", SECTIONS["Scopes"]))
 
 
 def test_what_is_said_of_types_is_true() -> None:

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, cast
 
+import httpx2
 import pytest
-from litestar import Litestar
+from litestar import Litestar, Router, get
 
 from gatepost.controlplane.administration.accounts import create_account
 from gatepost.controlplane.administration.tokens import create_token
+from gatepost.web.auth import admit
+from gatepost.web.errors import answer_error
+from gatepost.web.strict import StrictRequest
 from gatepost.wire.management.codes import Code
+from gatepost.wire.management.scopes import Scope, reaches
 from gatepost.wire.management.tokens import TokenBody, TokenKind
+from tests.web.routes import PATHS, ROUTES
 
 if TYPE_CHECKING:
-    import httpx2
-
     from gatepost.controlplane.administration.accounts import NewAccount
     from gatepost.controlplane.administration.services import Services
-    from gatepost.web.front import Front
-
-ROUTES = [
-    ("GET", "/mtls_certificates"),
-    ("POST", "/mtls_certificates"),
-    ("GET", "/mtls_certificates/x"),
-    ("DELETE", "/mtls_certificates/x"),
-    ("GET", "/mtls_certificates/x/associations"),
-    ("GET", "/devices/posture"),
-    ("POST", "/devices/posture"),
-    ("GET", "/devices/posture/integration"),
-    ("GET", "/devices/posture/x"),
-    ("PUT", "/devices/posture/x"),
-    ("DELETE", "/devices/posture/x"),
-    ("GET", "/gatepost/checks/x/options"),
-    ("PUT", "/gatepost/checks/x/options"),
-    ("GET", "/gatepost/checks/x/effective"),
-    ("GET", "/gatepost/results"),
-    ("GET", "/gatepost/posture-log"),
-    ("GET", "/gatepost/tokens"),
-    ("POST", "/gatepost/tokens"),
-    ("DELETE", "/gatepost/tokens/x"),
-    ("GET", "/gatepost/shared-keys"),
-    ("PUT", "/gatepost/shared-keys/x"),
-]
+    from gatepost.web.front import Application, Front
 
 
 def test_the_routes_below_are_all_that_there_are(app: Front) -> None:
@@ -55,12 +36,10 @@ def test_the_routes_below_are_all_that_there_are(app: Front) -> None:
         for method in getattr(route, "methods", ())
         if method != "OPTIONS"
     }
-    for name in ("certificate_id", "rule_id", "token_id", "key"):
-        found = {(method, path.replace("{" + name + ":str}", "x")) for method, path in found}
-    assert set(ROUTES) == found
+    assert set(PATHS) == {(method, re.sub(r"\{\w+:str\}", "x", path)) for method, path in found}
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize(("method", "path"), PATHS)
 async def test_no_route_answers_without_a_credential(
     stranger: httpx2.AsyncClient, created: NewAccount, method: str, path: str
 ) -> None:
@@ -71,7 +50,7 @@ async def test_no_route_answers_without_a_credential(
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize(("method", "path"), PATHS)
 async def test_no_route_answers_to_anothers_credential(
     stranger: httpx2.AsyncClient, services: Services, created: NewAccount, method: str, path: str
 ) -> None:
@@ -143,3 +122,50 @@ async def test_an_enrolment_token_is_let_in_nowhere(
     url = f"/client/v4/accounts/{created.account_id}/devices/posture"
     answer = await stranger.get(url, headers={"Authorization": f"Bearer {token}"})
     assert (403, Code.NOT_ALLOWED) == (answer.status_code, answer.json()["errors"][0]["code"])
+
+
+@pytest.mark.parametrize("held", list(Scope))
+async def test_a_route_answers_to_the_scopes_that_reach_it_and_to_no_other(
+    stranger: httpx2.AsyncClient, services: Services, created: NewAccount, held: Scope
+) -> None:
+    """Each route with each scope: a body that is wrong is looked at only by whom it may change something for."""
+    with services.storage.reading() as records:
+        account = records.accounts.all()[0].number
+    token = create_token(services, account, TokenBody(kind=TokenKind.ADMINISTRATOR, scopes=(held,))).token
+    for method, path, needed in ROUTES:
+        answer = await stranger.request(
+            method,
+            f"/client/v4/accounts/{created.account_id}{path}",
+            content=b"{",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        refused = (403, Code.NOT_ALLOWED) == (answer.status_code, (answer.json()["errors"] or [{"code": 0}])[0]["code"])
+        assert reaches((held,), needed) != refused, (method, path)
+        assert not refused or needed in answer.json()["errors"][0]["message"]
+
+
+async def test_a_route_without_a_scope_is_reached_by_nobody(services: Services, created: NewAccount) -> None:
+    """Forgetting it opens nothing."""
+
+    @get("/forgotten")
+    async def forgotten() -> None:
+        """Stand for a route whose author forgot its scope."""
+
+    router = Router(path="/client/v4/accounts/{account_id:str}", route_handlers=[forgotten], guards=[admit(services)])
+    app = Litestar([router], request_class=StrictRequest, exception_handlers={Exception: answer_error})
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=cast("Application", app)), base_url="http://127.0.0.1"
+    ) as client:
+        headers = {"Authorization": f"Bearer {created.token}"}
+        answer = await client.get(f"/client/v4/accounts/{created.account_id}/forgotten", headers=headers)
+    assert 403 == answer.status_code
+
+
+def test_what_may_be_written_may_be_read() -> None:
+    """And whoever may make any token may make one for enrolment; nothing else is implied."""
+    assert reaches((Scope.CHECKS_WRITE,), Scope.CHECKS_READ)
+    assert reaches((Scope.TOKENS_WRITE,), Scope.ENROLLMENT_WRITE)
+    assert not reaches((Scope.CHECKS_READ,), Scope.CHECKS_WRITE)
+    assert not reaches((Scope.CHECKS_WRITE,), Scope.CERTIFICATES_READ)
+    assert not reaches((), Scope.AUDIT_READ)
+    assert all(reaches((Scope.ALL,), scope) for scope in Scope)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.errors import StorageError
 from gatepost.storage.accounts import SqlAccounts
+from gatepost.storage.audit_log import SqlAuditLog
 from gatepost.storage.bounds import PATIENCE
 from gatepost.storage.certificates import SqlCertificates
 from gatepost.storage.checks import SqlChecks
@@ -19,11 +20,13 @@ from gatepost.storage.keybox import Keybox
 from gatepost.storage.locks import take_turn
 from gatepost.storage.posture_log import SqlPostureLog
 from gatepost.storage.proved_keys import SqlProvedKeys
+from gatepost.storage.resources import SqlResources
 from gatepost.storage.results import SqlResults
 from gatepost.storage.revisions import refuse_other_revision
 from gatepost.storage.secrets import SqlSecrets
 from gatepost.storage.tokens import SqlTokens
 from gatepost.storage.translation import storage_error
+from gatepost.storage.users import SqlUsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,15 +35,18 @@ if TYPE_CHECKING:
 
     from gatepost.controlplane.ports import (
         Accounts,
+        AuditLog,
         Certificates,
         Checks,
         Devices,
         PostureLog,
         ProvedKeys,
         Records,
+        Resources,
         Results,
         Secrets,
         Tokens,
+        Users,
     )
 
 
@@ -57,6 +63,9 @@ class SqlRecords:
         self.proved_keys: ProvedKeys = SqlProvedKeys(connection)
         self.posture_log: PostureLog = SqlPostureLog(connection)
         self.secrets: Secrets = SqlSecrets(connection, keybox)
+        self.users: Users = SqlUsers(connection)
+        self.resources: Resources = SqlResources(connection)
+        self.audit_log: AuditLog = SqlAuditLog(connection)
 
 
 class SqlStorage:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 """The revisions of the schema that this release knows, oldest first; it runs on the last one alone."""
 
 NAMES: Final = {
@@ -112,6 +112,7 @@ tokens = Table(
     _integer("uses_left", nullable=True),
     _words("user_email", nullable=True),
     _integer("revoked_at", nullable=True),
+    _words("created_by", nullable=True),
     UniqueConstraint("account", "public_id"),
     Index(None, "account", "kind", "number"),
     sqlite_autoincrement=True,
@@ -164,6 +165,8 @@ devices = Table(
     _octets("details"),
     _integer("created_at"),
     _integer("updated_at"),
+    _integer("last_seen_at", nullable=True),
+    _integer("deleted_at", nullable=True),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "number"),
     sqlite_autoincrement=True,
@@ -184,6 +187,9 @@ registrations = Table(
     _integer("last_sequence"),
     _octets("last_digest"),
     _integer("revoked_at", nullable=True),
+    _words("pending", nullable=True),
+    _integer("deleted_at", nullable=True),
+    _octets("reported_facts", nullable=True),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "number"),
     ForeignKeyConstraint(["account", "device_number"], ["devices.account", "devices.number"]),
@@ -253,4 +259,104 @@ secrets = Table(
     _octets("wrapped"),
     _integer("created_at"),
     PrimaryKeyConstraint("account", "name"),
+)
+
+# People, known by their e-mail address in lower case.
+users = Table(
+    "users",
+    metadata,
+    _number(),
+    _account(),
+    _words("public_id"),
+    _words("email"),
+    _words("name"),
+    _integer("created_at"),
+    _integer("updated_at"),
+    UniqueConstraint("account", "public_id"),
+    UniqueConstraint("account", "email"),
+    sqlite_autoincrement=True,
+)
+
+# What administrators keep and nothing joins with: applications, policies, groups and their like, as documents.
+resources = Table(
+    "resources",
+    metadata,
+    _number(),
+    _account(),
+    _words("kind"),
+    _words("public_id"),
+    _words("name"),
+    _words("parent_id", nullable=True),
+    _octets("document"),
+    _octets("options"),
+    _integer("created_at"),
+    _integer("updated_at"),
+    UniqueConstraint("account", "kind", "public_id"),
+    Index(None, "account", "kind", "number"),
+    Index(None, "account", "kind", "parent_id"),
+    sqlite_autoincrement=True,
+)
+
+# What is denied: keys, certificates, devices. One thing may be denied for several causes, and each is lifted by itself.
+denials = Table(
+    "denials",
+    metadata,
+    _number(),
+    _account(),
+    _words("public_id"),
+    _words("kind"),
+    _octets("value"),
+    _words("reason"),
+    _words("source"),
+    _words("note"),
+    _integer("created_at"),
+    UniqueConstraint("account", "public_id"),
+    UniqueConstraint("account", "kind", "value", "source"),
+    sqlite_autoincrement=True,
+)
+
+# The serial numbers of the devices that an organisation owns.
+serial_numbers = Table(
+    "serial_numbers",
+    metadata,
+    _account(),
+    _words("serial_number"),
+    _words("note"),
+    _integer("added_at"),
+    PrimaryKeyConstraint("account", "serial_number"),
+)
+
+# What the newest report held for a check, as facts: clustered by check, since that is how a changed check asks for it.
+evidence = Table(
+    "evidence",
+    metadata,
+    _integer("account"),
+    _integer("check_number"),
+    _integer("registration_number"),
+    _integer("check_version"),
+    _octets("facts"),
+    PrimaryKeyConstraint("account", "check_number", "registration_number"),
+    ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
+    ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
+    Index(None, "account", "registration_number"),
+    sqlite_with_rowid=False,
+)
+
+# As in the posture log, what a line names may be gone.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _number(),
+    _account(),
+    _integer("at"),
+    _words("actor"),
+    _words("actor_id"),
+    _words("action"),
+    _words("kind"),
+    _words("reference"),
+    _words("before", nullable=True),
+    _words("after", nullable=True),
+    UniqueConstraint("account", "number"),
+    Index(None, "account", "kind", "reference", "number"),
+    sqlite_autoincrement=True,
 )

@@ -28,6 +28,7 @@ _SELECT = select(
     tokens.c.uses_left,
     tokens.c.user_email,
     tokens.c.revoked_at,
+    tokens.c.created_by,
 )
 _ADD = insert(tokens)
 _FIND = _SELECT.where(tokens.c.digest == bindparam("digest"))
@@ -56,6 +57,7 @@ def _token(row: AnyRow) -> Token:
         uses_left=row[8],
         user_email=row[9],
         revoked_at=row[10],
+        created_by=row[11],
     )
 
 

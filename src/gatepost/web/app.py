@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, cast
 from litestar import Litestar, Router
 from litestar.di import Provide
 
+from gatepost.controlplane.administration.services import Services  # noqa: TC001 - Litestar reads what it injects.
 from gatepost.web.additions import ADDED_ROUTES
 from gatepost.web.auth import admit
 from gatepost.web.documentation import EnvelopeForAll, documentation, list_errors
 from gatepost.web.errors import answer_error
 from gatepost.web.front import Front
 from gatepost.web.management import MANAGEMENT_ROUTES
+from gatepost.web.parameters import provide_audit_filter
 from gatepost.web.strict import StrictRequest, provide_account
 
 if TYPE_CHECKING:
-    from gatepost.controlplane.administration.services import Services
     from gatepost.web.front import Application
 
 
@@ -36,13 +37,18 @@ def create_app(services: Services, device: Application) -> Front:
 
 def create_routes(services: Services) -> Litestar:
     """Put together everything but the device's routes."""
+
+    def provide_services(request: StrictRequest) -> Services:
+        return services.acting_for(request.user)
+
     account = Router(
         path="/client/v4/accounts/{account_id:str}",
         route_handlers=[*MANAGEMENT_ROUTES, *ADDED_ROUTES],
         guards=[admit(services)],
         dependencies={
             "account": Provide(provide_account, sync_to_thread=False),
-            "services": Provide(lambda: services, sync_to_thread=False),
+            "services": Provide(provide_services, sync_to_thread=False),
+            "wanted": Provide(provide_audit_filter, sync_to_thread=False),
         },
     )
     return Litestar(

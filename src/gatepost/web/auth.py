@@ -1,4 +1,4 @@
-"""Who asks: the credential in a request's headers, and the account that it opens, before anything else is looked at."""
+"""Who asks: the credential in a request's headers, the account that it opens, and how far it reaches, before anything else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from gatepost.controlplane.administration.tokens import Credential, authenticate
-from gatepost.errors import CredentialError
+from gatepost.errors import CredentialError, ForbiddenError
+from gatepost.wire.management.scopes import Scope, reaches
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,12 +22,21 @@ _CURE: Final = "send `Authorization: Bearer TOKEN`, or X-Auth-Email with X-Auth-
 
 
 def admit(services: Services) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
-    """Make the guard of all routes of an account: it sets the connection's user to the account, or raises."""
+    """Make the guard of all routes of an account: it sets the connection's user to the caller, or raises.
 
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    Each route names its scope (``scope=`` beside its path); one that names none is reached by nobody.
+    """
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         credential = read_credential(connection)
         account_id = str(connection.path_params["account_id"])
-        connection.scope["user"] = await asyncio.to_thread(authenticate, services, credential, account_id)
+        caller = await asyncio.to_thread(authenticate, services, credential, account_id)
+        needed = handler.opt.get("scope")
+        if not isinstance(needed, Scope):
+            raise ForbiddenError("a route without a scope")
+        if not reaches(caller.scopes, needed):
+            raise ForbiddenError(f"{needed}; it has {', '.join(caller.scopes) or 'no scope'}")
+        connection.scope["user"] = caller
 
     return guard
 

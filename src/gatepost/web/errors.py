@@ -158,7 +158,9 @@ def _of_gatepost(error: errors.GatepostError, request: str) -> Refusal:
 def _of_input(error: errors.InputError) -> Refusal:
     pointer = error.field if error.field.startswith("/") else None
     code = Code.BODY_UNREADABLE if pointer is None else Code.FIELD_INVALID
-    words = f"{error.field} {error.problem}".strip() + (f"; {error.allowed}" if error.allowed else "")
+    if error.field.startswith("?"):  # a parameter of the URL
+        code = Code.PARAMETER_INVALID
+    words = f"{error.field.removeprefix('?')} {error.problem}".strip() + (f"; {error.allowed}" if error.allowed else "")
     return Refusal(code, words, pointer)
 
 

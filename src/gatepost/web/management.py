@@ -15,12 +15,13 @@ from gatepost.web.parameters import CertificateId, RuleId, TheAccount, TheServic
 from gatepost.wire.management.envelope import Envelope, Page, whole_list
 from gatepost.wire.management.mtls_certificates import Association, CertificateObject, UploadBody
 from gatepost.wire.management.posture_rules import Integration, PostureRule, RemovedRule, RuleBody, RuleDocument
+from gatepost.wire.management.scopes import Scope
 
 _CERTIFICATES = "/mtls_certificates"
 _RULES = "/devices/posture"
 
 
-@post(_CERTIFICATES, status_code=200, tags=["mtls_certificates"], sync_to_thread=True)
+@post(_CERTIFICATES, status_code=200, tags=["mtls_certificates"], sync_to_thread=True, scope=Scope.CERTIFICATES_WRITE)
 def upload_certificate(
     services: TheServices, account: TheAccount, data: JSONBody[UploadBody]
 ) -> Envelope[CertificateObject]:
@@ -29,13 +30,18 @@ def upload_certificate(
     return Envelope(messages=uploaded.remarks, result=uploaded.shown)
 
 
-@get(_CERTIFICATES, tags=["mtls_certificates"], sync_to_thread=True)
+@get(_CERTIFICATES, tags=["mtls_certificates"], sync_to_thread=True, scope=Scope.CERTIFICATES_READ)
 def list_certificates(services: TheServices, account: TheAccount) -> Page[CertificateObject]:
     """List the uploaded certificates, oldest first."""
     return whole_list(uploads.list_uploads(services, account.number))
 
 
-@get(_CERTIFICATES + "/{certificate_id:str}", tags=["mtls_certificates"], sync_to_thread=True)
+@get(
+    _CERTIFICATES + "/{certificate_id:str}",
+    tags=["mtls_certificates"],
+    sync_to_thread=True,
+    scope=Scope.CERTIFICATES_READ,
+)
 def get_certificate(
     services: TheServices, account: TheAccount, certificate_id: CertificateId
 ) -> Envelope[CertificateObject]:
@@ -43,7 +49,13 @@ def get_certificate(
     return Envelope(result=uploads.find_upload(services, account.number, certificate_id))
 
 
-@delete(_CERTIFICATES + "/{certificate_id:str}", status_code=200, tags=["mtls_certificates"], sync_to_thread=True)
+@delete(
+    _CERTIFICATES + "/{certificate_id:str}",
+    status_code=200,
+    tags=["mtls_certificates"],
+    sync_to_thread=True,
+    scope=Scope.CERTIFICATES_WRITE,
+)
 def delete_certificate(
     services: TheServices, account: TheAccount, certificate_id: CertificateId
 ) -> Envelope[CertificateObject]:
@@ -51,13 +63,18 @@ def delete_certificate(
     return Envelope(result=uploads.remove_upload(services, account.number, certificate_id))
 
 
-@get(_CERTIFICATES + "/{certificate_id:str}/associations", tags=["mtls_certificates"], sync_to_thread=True)
+@get(
+    _CERTIFICATES + "/{certificate_id:str}/associations",
+    tags=["mtls_certificates"],
+    sync_to_thread=True,
+    scope=Scope.CERTIFICATES_READ,
+)
 def list_associations(services: TheServices, account: TheAccount, certificate_id: CertificateId) -> Page[Association]:
     """List what uses an upload."""
     return whole_list(uploads.list_associations(services, account.number, certificate_id))
 
 
-@post(_RULES, status_code=200, tags=["devices/posture"], sync_to_thread=True)
+@post(_RULES, status_code=200, tags=["devices/posture"], sync_to_thread=True, scope=Scope.CHECKS_WRITE)
 def create_rule(
     services: TheServices, account: TheAccount, data: JSONBody[RuleBody], body: RawBody
 ) -> Envelope[PostureRule]:
@@ -66,26 +83,26 @@ def create_rule(
     return _kept(rules.create_rule(services, account.number, body))
 
 
-@get(_RULES, tags=["devices/posture"], sync_to_thread=True)
+@get(_RULES, tags=["devices/posture"], sync_to_thread=True, scope=Scope.CHECKS_READ)
 def list_rules(services: TheServices, account: TheAccount) -> Page[PostureRule]:
     """List the posture rules, oldest first."""
     return whole_list(tuple(map(_as_written, rules.list_rules(services, account.number))))
 
 
-@get(_RULES + "/integration", tags=["devices/posture"])
+@get(_RULES + "/integration", tags=["devices/posture"], scope=Scope.CHECKS_READ)
 async def list_integrations(account: TheAccount) -> Page[Integration]:
     """List the integrations with other services: there are none."""
     del account
     return whole_list(())
 
 
-@get(_RULES + "/{rule_id:str}", tags=["devices/posture"], sync_to_thread=True)
+@get(_RULES + "/{rule_id:str}", tags=["devices/posture"], sync_to_thread=True, scope=Scope.CHECKS_READ)
 def get_rule(services: TheServices, account: TheAccount, rule_id: RuleId) -> Envelope[PostureRule]:
     """Get one posture rule."""
     return Envelope(result=_as_written(rules.find_rule(services, account.number, rule_id)))
 
 
-@put(_RULES + "/{rule_id:str}", tags=["devices/posture"], sync_to_thread=True)
+@put(_RULES + "/{rule_id:str}", tags=["devices/posture"], sync_to_thread=True, scope=Scope.CHECKS_WRITE)
 def replace_rule(
     services: TheServices, account: TheAccount, rule_id: RuleId, data: JSONBody[RuleBody], body: RawBody
 ) -> Envelope[PostureRule]:
@@ -94,7 +111,9 @@ def replace_rule(
     return _kept(rules.replace_rule(services, account.number, rule_id, body))
 
 
-@delete(_RULES + "/{rule_id:str}", status_code=200, tags=["devices/posture"], sync_to_thread=True)
+@delete(
+    _RULES + "/{rule_id:str}", status_code=200, tags=["devices/posture"], sync_to_thread=True, scope=Scope.CHECKS_WRITE
+)
 def delete_rule(services: TheServices, account: TheAccount, rule_id: RuleId) -> Envelope[RemovedRule]:
     """Delete a posture rule and its results; the posture log keeps its lines."""
     rules.remove_rule(services, account.number, rule_id)

@@ -9,7 +9,8 @@ from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from gatepost.controlplane.administration.history import MAXIMUM_PAGE
 from gatepost.controlplane.administration.services import Services
-from gatepost.controlplane.ports import Account
+from gatepost.controlplane.ports import Account, AuditFilter
+from gatepost.wire.management.envelope import parse_instant
 
 _TEXT = r"^[^\x00]+$"
 """No database can hold a NUL in a text."""
@@ -30,3 +31,29 @@ ResultCursor = Annotated[
     str,
     QueryParameter(description="result_info.cursor of the page before.", pattern=r"^([0-9]{1,18}\.[0-9]{1,18})?$"),
 ]
+_Word = Annotated[
+    str | None, QueryParameter(description="Only lines that have exactly this.", max_length=256, pattern=_TEXT)
+]
+_Moment = Annotated[str | None, QueryParameter(description="RFC 3339.", max_length=40)]
+
+
+def provide_audit_filter(
+    kind: _Word = None,
+    reference: _Word = None,
+    action: _Word = None,
+    actor: _Word = None,
+    since: _Moment = None,
+    before: _Moment = None,
+) -> AuditFilter:
+    """Read which lines of the audit log are wanted: ``since`` ≤ time < ``before``."""
+    return AuditFilter(
+        kind=kind,
+        reference=reference,
+        action=action,
+        actor_id=actor,
+        since=None if since is None else parse_instant(since, "?since"),
+        before=None if before is None else parse_instant(before, "?before"),
+    )
+
+
+TheAuditFilter = NamedDependency[SkipValidation[AuditFilter]]

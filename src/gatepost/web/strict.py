@@ -11,12 +11,13 @@ from typing import Annotated, Any
 from litestar import Request
 from litestar.params import PathParameter
 
-from gatepost.controlplane.ports import Account
+from gatepost.controlplane.administration.services import Caller
+from gatepost.controlplane.ports import Account  # noqa: TC001 - Litestar reads the annotations of what it injects.
 from gatepost.wire.management.strict import decode_strictly
 
 
-class StrictRequest(Request[Account, Any, Any]):
-    """A request of the management API; its user is the account that the credential opens."""
+class StrictRequest(Request[Caller, Any, Any]):
+    """A request of the management API; its user is whoever the credential belongs to."""
 
     async def json(self) -> Any:  # noqa: ANN401 - whatever the handler's parameter ``data`` is annotated with.
         """Decode the body as what the handler's ``data`` is annotated with; raises `InputError`."""
@@ -29,4 +30,4 @@ def provide_account(
 ) -> Account:
     """Give handlers the account that the guard let in; ``account_id`` stands here for the documentation."""
     del account_id
-    return request.user
+    return request.user.account

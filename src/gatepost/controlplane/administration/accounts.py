@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.administration.tokens import add_token
 from gatepost.controlplane.keys import make_keys
+from gatepost.wire.management.scopes import Scope
 from gatepost.wire.management.tokens import TokenBody, TokenKind
 
 if TYPE_CHECKING:
@@ -23,9 +25,14 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 def create_account(services: Services, user_email: str | None = None) -> NewAccount:
     """Make an account; ``user_email`` is its first administrator's."""
-    wanted = TokenBody(kind=TokenKind.ADMINISTRATOR, name="first administrator", user_email=user_email)
+    wanted = TokenBody(
+        kind=TokenKind.ADMINISTRATOR, name="first administrator", user_email=user_email, scopes=(Scope.ALL,)
+    )
     with services.storage.writing() as records:
         account = records.accounts.add(services.random(16).hex(), services.now())
         make_keys(records, account, services.random, services.now())
+        record_change(
+            services, records, account.number, Change(action="create", kind="account", reference=account.public_id)
+        )
         token = add_token(services, records, account.number, wanted)
     return NewAccount(account_id=account.public_id, token=token.token)

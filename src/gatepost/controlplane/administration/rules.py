@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.administration.remarks import remarks_on
 from gatepost.controlplane.checks import compile_check, parse_options, system_asked
 from gatepost.controlplane.ports import StoredCheck
@@ -65,6 +66,7 @@ def create_rule(services: Services, account: int, content: bytes) -> KeptRule:
             raise ConflictError("posture rules", f"are {len(others)} already", "remove one first")
         _check(services, records, draft, rule, others)
         records.checks.add(draft)
+        _record(services, records, "create", None, draft)
     return _kept(draft, document, rule, others)
 
 
@@ -84,6 +86,7 @@ def replace_rule(services: Services, account: int, rule_id: str, content: bytes)
         others = tuple(item for item in records.checks.all(account) if item.id != rule_id)
         _check(services, records, draft, rule, others)
         records.checks.replace(draft)
+        _record(services, records, "update", before, draft)
     return _kept(draft, document, rule, others)
 
 
@@ -104,7 +107,9 @@ def find_rule(services: Services, account: int, rule_id: str) -> RuleDocument:
 def remove_rule(services: Services, account: int, rule_id: str) -> None:
     """Remove a rule with its results; the log keeps its lines. Raises `NotFoundError`."""
     with services.storage.writing() as records:
-        records.checks.remove(account, _find(records, account, rule_id).number)
+        before = _find(records, account, rule_id)
+        records.checks.remove(account, before.number)
+        _record(services, records, "delete", before, None)
 
 
 def find_options(services: Services, account: int, rule_id: str) -> CheckOptions:
@@ -129,6 +134,14 @@ def replace_options(services: Services, account: int, rule_id: str, options: Che
         if rule.question is not None:
             _compile(services, records, draft)
         records.checks.replace(draft)
+        change = Change(
+            action="update",
+            kind="check-options",
+            reference=rule_id,
+            before=msgspec.Raw(before.options or b"{}"),
+            after=options,
+        )
+        record_change(services, records, account, change)
     return remarks_on(rule, (), options, ())
 
 
@@ -142,6 +155,17 @@ def find_effective(services: Services, account: int, rule_id: str) -> EffectiveC
         return describe_unevaluated(stored.id, stored.version, rule, options)
     check = compile_check(stored, upload, results_expire=services.results_expire)
     return describe_effective(check, rule, options)
+
+
+def _record(
+    services: Services, records: Records, action: str, before: StoredCheck | None, after: StoredCheck | None
+) -> None:
+    one = after or before
+    if one is None:
+        return
+    shown = [None if item is None else show_document(item.id, item.document) for item in (before, after)]
+    change = Change(action=action, kind="posture-rule", reference=one.id, before=shown[0], after=shown[1])
+    record_change(services, records, one.account, change)
 
 
 def _read(content: bytes) -> tuple[RuleDocument, Rule]:

@@ -7,7 +7,18 @@ from uuid import UUID
 
 import msgspec
 
-from gatepost.controlplane.ports import Storage
+from gatepost.controlplane.ports import Account, Actor, ActorKind, Storage
+from gatepost.wire.management.scopes import Scope
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, and how far that reaches: the account that a credential opens, its name for the audit log, and its scopes."""
+
+    account: Account
+    actor: Actor
+    scopes: tuple[Scope, ...]
+    expires_at: int | None = None
+    """When the credential ends, in ms; None: not by itself."""
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +29,17 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     random: Callable[[int], bytes]
     results_expire: bool = True
     """Whether results end by themselves where a rule gives no ``expiration``; False is ``default_expiration = "never"``."""
+
+    actor: Actor = Actor(kind=ActorKind.CONSOLE)
+    """For whom this acts: whose name the audit log has."""
+    scopes: tuple[Scope, ...] = (Scope.ALL,)
+    """How far they reach: what they make may reach no further."""
+    expires_at: int | None = None
+    """When their own credential ends, in ms; what they make ends no later."""
+
+    def acting_for(self, caller: Caller) -> Services:
+        """Return the same services, in somebody's name."""
+        return msgspec.structs.replace(self, actor=caller.actor, scopes=caller.scopes, expires_at=caller.expires_at)
 
     def new_id(self) -> str:
         """Make a UUID."""

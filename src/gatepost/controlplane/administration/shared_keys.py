@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.errors import InputError, NotFoundError
 from gatepost.wire.management.envelope import instant
 from gatepost.wire.management.shared_keys import Holder, OwnerBody, SharedKey
@@ -38,6 +39,8 @@ def name_owner(services: Services, account: int, key: str, body: OwnerBody) -> S
             number = registration.number
         if not records.proved_keys.name_owner(account, digest, number):
             raise NotFoundError("holder of this key", body.registration_id or "")
+        change = Change(action="name-owner", kind="shared-key", reference=key, after=body)
+        record_change(services, records, account, change)
         holders = records.proved_keys.holders(account, digest, services.now())
     if not holders:
         raise NotFoundError("shared key", key)

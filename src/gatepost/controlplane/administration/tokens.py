@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gatepost.controlplane.ports import Account, Token
-from gatepost.errors import CredentialError, ForbiddenError, NotFoundError
+from gatepost.controlplane.administration.audit import Change, record_change
+from gatepost.controlplane.administration.services import Caller
+from gatepost.controlplane.ports import Actor, ActorKind, Token
+from gatepost.errors import CredentialError, ForbiddenError, InputError, NotFoundError
 from gatepost.wire.management.durations import parse_duration
 from gatepost.wire.management.envelope import instant
+from gatepost.wire.management.scopes import Scope, reaches
 from gatepost.wire.management.tokens import DEFAULT_ENROLLMENT_LIFE, NewToken, TokenBody, TokenKind, TokenObject
 
 if TYPE_CHECKING:
@@ -42,23 +45,58 @@ def create_token(services: Services, account: int, wanted: TokenBody) -> NewToke
 
 
 def add_token(services: Services, records: Records, account: int, wanted: TokenBody) -> NewToken:
-    """Make a token within a transaction that has begun."""
+    """Make a token within a transaction that has begun; it reaches no further than whoever asks, and ends no later."""
     text = wanted.kind.prefix + base64.urlsafe_b64encode(services.random(32)).rstrip(b"=").decode()
     now = services.now()
-    life = _life(wanted)
     token = Token(
         id=services.new_id(),
         account=account,
         kind=wanted.kind,
         name=wanted.name,
         digest=_digest(text),
+        scopes=tuple(map(str, _scopes(services, wanted))),
         created_at=now,
-        expires_at=None if life is None else now + life * 1000,
+        expires_at=_end(services, wanted, now),
         uses_left=wanted.uses,
         user_email=wanted.user_email,
+        created_by=services.actor.id or None,
     )
     records.tokens.add(token)
+    change = Change(action="create", kind="token", reference=token.id, after=show_token(token))
+    record_change(services, records, account, change)
     return NewToken(**msgspec.structs.asdict(show_token(token)), token=text)
+
+
+def _scopes(services: Services, wanted: TokenBody) -> tuple[Scope, ...]:
+    """Return the scopes of a token; raises `InputError` for one that whoever asks does not have."""
+    if wanted.kind is not TokenKind.ADMINISTRATOR:
+        if not reaches(services.scopes, Scope.ENROLLMENT_WRITE):
+            raise ForbiddenError(Scope.ENROLLMENT_WRITE)
+        return ()
+    if not reaches(services.scopes, Scope.TOKENS_WRITE):
+        raise ForbiddenError(Scope.TOKENS_WRITE)
+    if wanted.scopes is None:
+        return services.scopes
+    for index, scope in enumerate(wanted.scopes):
+        if not reaches(services.scopes, scope):
+            allowed = ", ".join(item for item in Scope if reaches(services.scopes, item))
+            problem = f"is {scope}, which your own token does not have: no token makes a wider one"
+            raise InputError(f"/scopes/{index}", problem, f"yours are {allowed}")
+    return tuple(dict.fromkeys(wanted.scopes))
+
+
+def _end(services: Services, wanted: TokenBody, now: int) -> int | None:
+    """Return when a token ends; raises `InputError` where that is later than the end of whoever makes an administrator's."""
+    life = _life(wanted)
+    end = None if life is None else now + life * 1000
+    limit = services.expires_at
+    if wanted.kind is not TokenKind.ADMINISTRATOR or limit is None:
+        return end
+    if wanted.expires_in == "":
+        return limit
+    if end is None or end > limit:
+        raise InputError("/expires_in", "is later than your own token's end", f"it ends at {instant(limit)}")
+    return end
 
 
 def _life(wanted: TokenBody) -> int | None:
@@ -81,6 +119,7 @@ def revoke_token(services: Services, account: int, token_id: str) -> None:
     with services.storage.writing() as records:
         if not records.tokens.revoke(account, token_id, services.now()):
             raise NotFoundError("token", token_id)
+        record_change(services, records, account, Change(action="revoke", kind="token", reference=token_id))
 
 
 def show_token(token: Token) -> TokenObject:
@@ -93,12 +132,14 @@ def show_token(token: Token) -> TokenObject:
         expires_at=_maybe(token.expires_at),
         uses_left=token.uses_left,
         user_email=token.user_email,
+        scopes=tuple(map(Scope, token.scopes)),
+        created_by=token.created_by,
         revoked_at=_maybe(token.revoked_at),
     )
 
 
-def authenticate(services: Services, credential: Credential, account_id: str) -> Account:
-    """Return the account that an administrator's credential opens.
+def authenticate(services: Services, credential: Credential, account_id: str) -> Caller:
+    """Return whose an administrator's credential is, and the account that it opens.
 
     Raises `CredentialError` when the token does not count, `ForbiddenError` when it is of another kind or account:
     an account that does not exist and one that is somebody else's are not told apart.
@@ -117,7 +158,8 @@ def authenticate(services: Services, credential: Credential, account_id: str) ->
         raise CredentialError("the token has expired")
     if token.kind != TokenKind.ADMINISTRATOR or account is None or account.number != token.account:
         raise ForbiddenError(_SCOPE)
-    return account
+    actor = Actor(kind=ActorKind.TOKEN, id=token.id, name=token.name, email=token.user_email)
+    return Caller(account=account, actor=actor, scopes=tuple(map(Scope, token.scopes)), expires_at=token.expires_at)
 
 
 def _owns(token: Token, email: str | None) -> bool:

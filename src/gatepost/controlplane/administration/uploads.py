@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.ports import UploadedCertificate
 from gatepost.core.signature import public_key_of
 from gatepost.errors import ConflictError, InputError, NotFoundError
@@ -56,6 +57,8 @@ def add_upload(services: Services, account: int, body: UploadBody) -> Uploaded:
         if len(others) >= MAXIMUM_UPLOADS:
             raise ConflictError("certificates", f"are {len(others)} already", "remove one that no check uses")
         records.certificates.add(upload)
+        change = Change(action="create", kind="certificate", reference=upload.id, after=show_upload(upload))
+        record_change(services, records, account, change)
     if body.name and any(other.name == body.name for other in others):
         remarks.append(remark(Code.NAME_NOT_UNIQUE, f"another certificate has the name {body.name!r}", "/name"))
     return Uploaded(show_upload(upload, created=True), tuple(remarks))
@@ -93,7 +96,10 @@ def remove_upload(services: Services, account: int, certificate_id: str) -> Cert
             problem = f"is used by {len(users)} posture rule(s), such as {users[0].id}"
             raise ConflictError(_KIND, problem, "remove them first, or let them name another certificate")
         records.certificates.remove(account, certificate_id)
-    return show_upload(upload)
+        shown = show_upload(upload)
+        change = Change(action="delete", kind="certificate", reference=certificate_id, before=shown)
+        record_change(services, records, account, change)
+    return shown
 
 
 def list_associations(services: Services, account: int, certificate_id: str) -> tuple[Association, ...]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 import msgspec
+
+from gatepost.errors import InputError
 
 if TYPE_CHECKING:
     from gatepost.wire.management.codes import Code
 
 _T = TypeVar("_T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Instant = Annotated[str, msgspec.Meta(description="RFC 3339, UTC", extra_json_schema={"format": "date-time"})]
 
@@ -93,3 +96,14 @@ def instant(milliseconds: int) -> str:
     part = milliseconds % 1000
     fraction = f".{part:03}" if part else ""
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
+
+
+def parse_instant(text: str, field: str) -> int:
+    """Read RFC 3339 as whole ms since 1970; raises `InputError` that names ``field``."""
+    try:
+        moment = msgspec.convert(text, datetime, strict=True)
+    except msgspec.ValidationError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InputError(field, f"is {text!r}", "expected RFC 3339, such as 2026-06-01T00:00:00Z") from None
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -9,6 +9,7 @@ import msgspec
 
 from gatepost.errors import InputError
 from gatepost.wire.management.envelope import Instant
+from gatepost.wire.management.scopes import Scope
 
 DEFAULT_ENROLLMENT_LIFE = 7 * 24 * 3_600
 """Seconds that an enrolment token lives where nothing is said; an administrator's has no end of its own."""
@@ -35,11 +36,16 @@ class TokenBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     uses: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
     user_email: Annotated[str, msgspec.Meta(max_length=320, pattern=r"^[^\x00\s]+@[^\x00\s]+$")] | None = None
     """Whose it is: the e-mail that goes with the key, and for enrolment the user of the devices."""
+    scopes: Annotated[tuple[Scope, ...], msgspec.Meta(min_length=1, max_length=32)] | None = None
+    """How far an administrator's token reaches; None: as far as the one that makes it."""
 
     def __post_init__(self) -> None:
-        """Refuse to count what is not used up; raises `InputError`."""
+        """Refuse to count what is not used up, and scopes where there is nothing to reach; raises `InputError`."""
         if self.uses is not None and self.kind is not TokenKind.ENROLLMENT:
             raise InputError("/uses", f"does not go with the kind {self.kind}", "only enrolment tokens are counted")
+        if self.scopes is not None and self.kind is not TokenKind.ADMINISTRATOR:
+            allowed = "only administrators' tokens have scopes"
+            raise InputError("/scopes", f"do not go with the kind {self.kind}", allowed)
 
 
 class TokenObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +58,9 @@ class TokenObject(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: Instant | None
     uses_left: int | None
     user_email: str | None
+    scopes: tuple[Scope, ...]
+    created_by: str | None
+    """The id of the token that made it; null: the server's console."""
     revoked_at: Instant | None
 
 

@@ -1,0 +1,53 @@
+"""The ports of the control plane: what the use cases need from storage, and the records that cross. One file for each kind.
+
+A record is a row as a value: integers are ms UTC or keys, documents are JSON as it was sent. Public ids (UUIDs, 32 hex digits)
+are what the API shows; numbers are keys inside the database and begin every hot table with the account's.
+"""
+
+from __future__ import annotations
+
+from gatepost.controlplane.ports.audit_log import Actor, ActorKind, AuditEntry, AuditFilter, AuditLine, AuditLog
+from gatepost.controlplane.ports.certificates import Certificates, UploadedCertificate
+from gatepost.controlplane.ports.checks import Checks, StoredCheck
+from gatepost.controlplane.ports.credentials import Account, Accounts, Token, Tokens
+from gatepost.controlplane.ports.devices import Device, Devices, Registration
+from gatepost.controlplane.ports.posture_log import PostureLine, PostureLog
+from gatepost.controlplane.ports.proved_keys import KeyHolder, ProvedKeys
+from gatepost.controlplane.ports.resources import Resource, Resources
+from gatepost.controlplane.ports.results import Results, StoredResult
+from gatepost.controlplane.ports.secrets import Secrets
+from gatepost.controlplane.ports.storage import Records, Storage
+from gatepost.controlplane.ports.users import User, Users
+
+__all__ = [
+    "Account",
+    "Accounts",
+    "Actor",
+    "ActorKind",
+    "AuditEntry",
+    "AuditFilter",
+    "AuditLine",
+    "AuditLog",
+    "Certificates",
+    "Checks",
+    "Device",
+    "Devices",
+    "KeyHolder",
+    "PostureLine",
+    "PostureLog",
+    "ProvedKeys",
+    "Records",
+    "Registration",
+    "Resource",
+    "Resources",
+    "Results",
+    "Secrets",
+    "Storage",
+    "StoredCheck",
+    "StoredResult",
+    "Token",
+    "Tokens",
+    "UploadedCertificate",
+    "User",
+    "Users",
+]

@@ -1,0 +1,41 @@
+"""The posture log."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from gatepost.core.device import DeviceFacts
+from gatepost.core.log import PostureEntry
+
+
+class PostureLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the posture log as it is read back, newest first, with what it says of device and check at that time."""
+
+    number: int
+    registration_id: str
+    device_id: str
+    device_name: str
+    device_details: bytes
+    facts: DeviceFacts
+    user_email: str | None
+    check_id: str
+    check_name: str
+    check_type: str
+    entry: PostureEntry
+
+
+class PostureLog(Protocol):
+    """The posture log: lines are only ever added."""
+
+    def append(self, account: int, registration: int, check: int, entry: PostureEntry) -> None:
+        """Write one line; device and check are copied as they are now, so that the line outlives them.
+
+        Raises NotFoundError when either is not there: a line is never lost in silence.
+        """
+        ...
+
+    def read(self, account: int, before: int | None, limit: int) -> tuple[PostureLine, ...]:
+        """Return lines with a number below ``before`` (None: the newest), newest first, at most ``limit``."""
+        ...

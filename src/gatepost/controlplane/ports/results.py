@@ -1,0 +1,45 @@
+"""The newest result of each registration and check."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from gatepost.core.result import Result
+
+
+class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest result of one registration and one check, with what the log and the pages show of it."""
+
+    registration: int
+    check: int
+    result: Result
+    expected: str
+    received: str
+    """JSON texts: what was asked for; every certificate with what each criterion expected and found, and the faults."""
+    logged_at: int
+    """When the last log line of this pair was written."""
+    repeats: int
+    """How many reports said the same since that line."""
+    key_digest: bytes | None = None
+    """SHA-256 of the SubjectPublicKeyInfo of the key that was proved; None where none was."""
+
+
+class Results(Protocol):
+    """The newest result of each registration and check."""
+
+    def find(self, account: int, registration: int) -> tuple[StoredResult, ...]:
+        """Return a registration's results."""
+        ...
+
+    def put(self, account: int, result: StoredResult) -> None:
+        """Write the newest result of its pair.
+
+        Raises NotFoundError when registration or check is not there (an administrator may just have removed the check).
+        """
+        ...
+
+    def all(self, account: int, after: tuple[int, int], limit: int) -> tuple[StoredResult, ...]:
+        """Return results in the order of (registration, check) above ``after``, at most ``limit``."""
+        ...

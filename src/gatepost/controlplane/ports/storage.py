@@ -1,0 +1,53 @@
+"""All of storage, and its transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from gatepost.controlplane.ports.audit_log import AuditLog
+    from gatepost.controlplane.ports.certificates import Certificates
+    from gatepost.controlplane.ports.checks import Checks
+    from gatepost.controlplane.ports.credentials import Accounts, Tokens
+    from gatepost.controlplane.ports.devices import Devices
+    from gatepost.controlplane.ports.posture_log import PostureLog
+    from gatepost.controlplane.ports.proved_keys import ProvedKeys
+    from gatepost.controlplane.ports.resources import Resources
+    from gatepost.controlplane.ports.results import Results
+    from gatepost.controlplane.ports.secrets import Secrets
+    from gatepost.controlplane.ports.users import Users
+
+
+class Records(Protocol):
+    """All of storage within one transaction."""
+
+    accounts: Accounts
+    tokens: Tokens
+    certificates: Certificates
+    checks: Checks
+    devices: Devices
+    results: Results
+    proved_keys: ProvedKeys
+    posture_log: PostureLog
+    secrets: Secrets
+    users: Users
+    resources: Resources
+    audit_log: AuditLog
+
+
+class Storage(Protocol):
+    """The database. Both raise StorageError when it cannot be used; an exception inside ``writing`` undoes everything."""
+
+    def reading(self) -> AbstractContextManager[Records]:
+        """Open a transaction that only reads."""
+        ...
+
+    def writing(self, *, alone: bool = True) -> AbstractContextManager[Records]:
+        """Open a transaction that writes; it is durable when the block ends.
+
+        It sees no other writer between its first statement and its end. ``alone`` False asks for less: others that ask the
+        same may write at once, in other processes. Whoever asks so takes keys, registrations and the log in this order.
+        """
+        ...
