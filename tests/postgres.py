@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 ACCOUNT: Final = "postgres"
 USER: Final = "gatepost"
 _INITDB: Final = ("--username", USER, "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
-_QUICK: Final = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+_QUICK: Final = (
+    "-c",
+    "fsync=off",
+    "-c",
+    "full_page_writes=off",
+    "-c",
+    "synchronous_commit=off",
+    "-c",
+    "deadlock_timeout=100ms",
+)
 _PATIENCE: Final = "60"
 
 

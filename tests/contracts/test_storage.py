@@ -1,6 +1,6 @@
 """What the use cases may rely on, whatever database stands behind `ports.Storage`.
 
-Each database is a factory in ``DATABASES``; all of these tests run on each.
+All of these tests run on each kind.
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ from gatepost.core.result import Result
 from gatepost.errors import ConflictError, InputError, NotFoundError, StorageError
 from gatepost.storage.database import SqlStorage, open_storage
 from gatepost.storage.migration import migrate
+from tests.kinds import KINDS, new_database
 from tests.storage import samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from tests.postgres import Cluster
 
 ODD_TEXTS = [
     pytest.param("", id="empty"),
@@ -63,26 +62,10 @@ class Database:
         return hashlib.shake_128(self._drawn.to_bytes(8, "big")).digest(length)
 
 
-def _on_sqlite(request: pytest.FixtureRequest) -> Database:
-    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
-    return Database(f"sqlite:///{factory.mktemp('sqlite') / 'gatepost.db'}")
-
-
-def _on_postgresql(request: pytest.FixtureRequest) -> Database:
-    cluster: Cluster = request.getfixturevalue("cluster")
-    return Database(cluster.create())
-
-
-DATABASES = [
-    pytest.param(_on_sqlite, id="sqlite"),
-    pytest.param(_on_postgresql, id="postgresql", marks=pytest.mark.postgresql),
-]
-
-
-@pytest.fixture(params=DATABASES)
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Give an empty database."""
-    made = request.param(request)
+    made = Database(new_database(request))
     yield made
     made.close()
 
@@ -534,10 +517,10 @@ _RESULTS = st.builds(
 )
 
 
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=KINDS)
 def generated(request: pytest.FixtureRequest) -> Iterator[SqlStorage]:
     """Give one database for all generated examples: none looks at another's rows."""
-    made: Database = request.param(request)
+    made = Database(new_database(request))
     opened = made.open()
     with opened.writing() as records:
         samples.store_account(records)

@@ -205,13 +205,16 @@ def _empty_database() -> bytes:
 class House:
     """The parts, put together as `gatepost.cli.serving` does it."""
 
-    def __init__(self, folder: Path, url: str = URL) -> None:
-        """Make a database in ``folder`` and the parts on it."""
+    def __init__(self, folder: Path, url: str = URL, database: str = "") -> None:
+        """Make a database in ``folder``, or at the URL ``database``, and the parts on it."""
         self.url = url
         self.clock = Clock()
-        database = folder / "gatepost.db"
-        database.write_bytes(_empty_database())
-        storage = open_storage(f"sqlite:///{database}", MASTER_KEY, os.urandom)
+        self.database = database or f"sqlite:///{folder / 'gatepost.db'}"
+        if database:
+            migrate(database)
+        else:
+            (folder / "gatepost.db").write_bytes(_empty_database())
+        storage = open_storage(self.database, MASTER_KEY, os.urandom)
         self.services = Services(storage=storage, now=self.clock, random=os.urandom)
         self.close = storage.close
         self.created = create_account(self.services)
@@ -272,9 +275,9 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, url: str = URL) -> Iterator[House]:
+def open_house(folder: Path, url: str = URL, database: str = "") -> Iterator[House]:
     """Open a house whose intake runs for the block."""
-    house = House(folder, url)
+    house = House(folder, url, database)
     house.intake.start()
     try:
         yield house
