@@ -36,12 +36,18 @@ _QUICK: Final = (
 )
 _PATIENCE: Final = "60"
 
+STRANGER: Final = "stranger"
+"""A user who needs a password, ``right``, and owns nothing."""
+OUTSIDER: Final = "outsider"
+"""A user who is let in from nowhere."""
+_RULES: Final = f"host all {STRANGER} all scram-sha-256\nhost all {OUTSIDER} all reject\n"
+
 
 def programs() -> Path | None:
     """Return the folder of PostgreSQL's own programs, the newest release's where there are several."""
     found = shutil.which("initdb")
     if found:
-        return Path(found).parent
+        return Path(found).resolve().parent
     return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
 
 
@@ -67,7 +73,10 @@ class Cluster:
         self._options += _QUICK if quick else ()
         self.data = self._folder / "data"
         self.run("initdb", "--pgdata", self.data, *_INITDB)
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(_RULES + rules.read_text())
         self.start()
+        self.execute("postgres", f"CREATE ROLE {STRANGER} LOGIN PASSWORD 'right'")
 
     def run(self, program: str, *words: object) -> str:
         """Run one of PostgreSQL's programs as whoever may; return what it printed."""
