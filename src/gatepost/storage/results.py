@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, delete, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import StoredResult
 from gatepost.errors import NotFoundError
 from gatepost.storage.bounds import page
-from gatepost.storage.tables import checks, registrations, results
+from gatepost.storage.tables import checks, evidence, registrations, results
 from gatepost.storage.verdicts import COLUMNS, result_of, values_of
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ _ALL = (
     .order_by(*_ORDER)
     .limit(bindparam("limit"))
 )
+_END_ALL = (
+    update(results)
+    .where(results.c.account == bindparam("in_account"))
+    .where(or_(results.c.ends_at.is_(None), results.c.ends_at > bindparam("now")))
+    .values(ends_at=bindparam("now"))
+)
+_FORGET = delete(evidence).where(evidence.c.account == bindparam("in_account"))
 
 
 def _stored_result(row: AnyRow) -> StoredResult:
@@ -103,3 +110,8 @@ class SqlResults:
         """Return results in the order of (registration, check) above ``after``, at most ``limit``."""
         values = {"account": account, "registration": after[0], "check": after[1], "limit": page(limit)}
         return tuple(_stored_result(row) for row in self._connection.execute(_ALL, values))
+
+    def end_all(self, account: int, now: int) -> int:
+        """Let no result of the account count any more, nor what could be judged again; return how many still did."""
+        self._connection.execute(_FORGET, {"in_account": account})
+        return self._connection.execute(_END_ALL, {"in_account": account, "now": now}).rowcount

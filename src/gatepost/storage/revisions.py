@@ -41,6 +41,11 @@ def unknown(revision: str) -> str:
     )
 
 
+def has_tables(connection: Connection) -> bool:
+    """Tell whether there is any table, whosever it is."""
+    return bool(inspect(connection).get_table_names())
+
+
 def revision_of(connection: Connection, name: str) -> str:
     """Return the database's revision, empty when it has no tables; raises StorageError when it is not Gatepost's."""
     names = inspect(connection).get_table_names()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import psycopg
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -53,11 +54,12 @@ _UNDONE: Final = "40"
 # A connection that does not come about has no code, only libpq's words, which begin with hosts and users. In these pieces of
 # them a server that speaks another language than English is "cannot be reached".
 _UNCONNECTED: Final = {
-    'database "': _WORDS["3D000"],
+    "pg_hba.conf": "does not let this user in from here (its pg_hba.conf)",
+    "permission denied": "does not let this user in",
     'role "': _WORDS["28"],
+    'database "': _WORDS["3D000"],
     "authentication failed": _WORDS["28"],
     "no password supplied": _WORDS["28"],
-    "pg_hba.conf": "does not let this user in from here (its pg_hba.conf)",
     "starting up": _WORDS["57P"],
     "shutting down": _WORDS["57P"],
     "too many clients": _WORDS["53300"],
@@ -77,25 +79,18 @@ def storage_error(error: SQLAlchemyError) -> StorageError:
     words = next((words for name, words in _WORDS.items() if code.startswith(name)), "")
     if words:
         return StorageError(f"the database {words} ({code})", undone=code.startswith(_UNDONE))
-    if _is_postgresqls(original):
-        return StorageError(f"the database {_without_words(original, code)}")
+    if isinstance(original, psycopg.Error):
+        return StorageError(f"the database {_of_postgresql(original, code)}")
     return StorageError(f"the database refused: {original or type(error).__name__}")
 
 
-def _is_postgresqls(original: BaseException | None) -> bool:
-    return type(original).__module__.partition(".")[0] == "psycopg"
-
-
-def _without_words(original: BaseException | None, code: str) -> str:
+def _of_postgresql(original: psycopg.Error, code: str) -> str:
     """Say what PostgreSQL or its driver could not do where no words of ours go with its code."""
-    kind = type(original).__name__
-    match kind, code:
-        case "DataError", "":
-            return "cannot hold a value (a NUL character)"
-        case "OperationalError", "":
-            return next((ours for theirs, ours in _UNCONNECTED.items() if theirs in str(original)), "cannot be reached")
-        case _:
-            return f"refused: {kind} {code}".rstrip()
+    if not code and isinstance(original, psycopg.DataError):
+        return "cannot hold a value (a NUL character)"
+    if not code and isinstance(original, psycopg.OperationalError):
+        return next((ours for theirs, ours in _UNCONNECTED.items() if theirs in str(original)), "cannot be reached")
+    return f"refused: {type(original).__name__} {code}".rstrip()
 
 
 def code_of(error: SQLAlchemyError) -> str:

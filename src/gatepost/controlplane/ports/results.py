@@ -43,3 +43,7 @@ class Results(Protocol):
     def all(self, account: int, after: tuple[int, int], limit: int) -> tuple[StoredResult, ...]:
         """Return results in the order of (registration, check) above ``after``, at most ``limit``."""
         ...
+
+    def end_all(self, account: int, now: int) -> int:
+        """Let no result of the account count any more, nor what could be judged again; return how many still did."""
+        ...
