@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from gatepost.controlplane.ports import Records
     from gatepost.controlplane.posture import Judged
-    from gatepost.controlplane.sharing import NewLine
     from gatepost.wire.device import Acknowledgement, Report
 
 
@@ -383,8 +382,8 @@ def test_a_report_that_cannot_be_written_hits_itself_alone(house: House, failure
     class Breaking(Intake):
         """Cannot write what one device sent."""
 
-        def _record(self, records: Records, judged: Judged, lines: list[NewLine]) -> Acknowledgement | GatepostError:
-            acknowledged = super()._record(records, judged, lines)
+        def _record(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
+            acknowledged = super()._record(records, judged)
             if judged.registration.id == victim:
                 raise failure
             return acknowledged

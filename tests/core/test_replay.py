@@ -33,6 +33,7 @@ POOL = [
     AUTHORITY.issue(cn="LAPTOP-1", not_after=NOW - DAY),
     AUTHORITY.issue(cn="laptop-1", not_before=NOW + DAY),
     AUTHORITY.issue(cn=None),
+    AUTHORITY.issue(cn=("laptop-1", "laptop-1")),
     AUTHORITY.issue(cn="laptop\u200b-1"),
     AUTHORITY.issue(cn="laptop-1", policies=[POLICY]),
     AUTHORITY.issue(cn="laptop-1", key_usage=("keyEncipherment",)),

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.evidence import Reported, keep_evidence
+from gatepost.controlplane.late_log import LateLog
+from gatepost.controlplane.overruling import overrule
 from gatepost.controlplane.ports import StoredResult
 from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Judged, Judgement, Posture
 from gatepost.controlplane.sharing import (
-    NewLine,
     is_owner,
     note_proof,
     refuse_others,
@@ -25,6 +27,7 @@ from gatepost.controlplane.sharing import (
     tell_shared,
     tells_shared,
 )
+from gatepost.core.evaluation import Status
 from gatepost.core.log import is_news
 from gatepost.core.reason import Reason
 from gatepost.errors import GatepostError, OverloadedError, ReportRefusedError, StorageError
@@ -153,22 +156,21 @@ class Intake:
 
     def _commit(self, group: list[_Waiting]) -> None:
         """Write a group beside those of other processes: keys first, then registrations in one order, then the log."""
-        judged = sorted(
-            ((item.judged, item) for item in group if item.judged is not None), key=lambda it: _place(it[0])
-        )
-        lines: list[NewLine] = []
+        judged = [(item, item.judged) for item in group if item.judged is not None]
+        judged.sort(key=lambda pair: _place(pair[1]))
         with self._storage.writing(alone=False) as records:
-            records.proved_keys.hold(key for report, _ in judged for key in _keys(report))
-            answers = [(item, self._record(records, report, lines)) for report, item in judged]
-            for line in sorted(lines, key=lambda line: line.account):
-                records.posture_log.append(line.account, line.registration, line.check, line.entry)
+            records.proved_keys.hold(key for _, report in judged for key in _keys(report))
+            log = LateLog(records.posture_log)
+            records.posture_log = log
+            answers = [(item, self._record(records, report)) for item, report in judged]
+            log.write()
         for item, answer in answers:
             if isinstance(answer, GatepostError):
                 item.answer.set_exception(answer)
             else:
                 item.answer.set_result(answer)
 
-    def _record(self, records: Records, judged: Judged, lines: list[NewLine]) -> Acknowledgement | GatepostError:
+    def _record(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
         registration, now = judged.registration, self._now()
         account = registration.account
         if not records.devices.advance(account, registration.number, judged.sequence, judged.digest, now):
@@ -178,10 +180,11 @@ class Intake:
             # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
             return self._acknowledge(msgspec.structs.replace(judged, judgements=()), version)
         known = {item.check: item for item in records.results.find(account, registration.number)}
-        held = tuple(_hold_against_sharing(records, judged, item, lines) for item in judged.judgements)
-        for judgement in held:
-            _write(records, judged, judgement, known.get(judgement.live.stored.number), lines)
-        return self._acknowledge(msgspec.structs.replace(judged, judgements=held), version)
+        answered = tuple(_hold_against_sharing(records, judged, item) for item in judged.judgements)
+        for judgement in answered:
+            _write(records, judged, judgement, known.get(judgement.live.stored.number))
+        _end_unanswered(records, judged, known, now)
+        return self._acknowledge(msgspec.structs.replace(judged, judgements=answered), version)
 
     def _repeated(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
         """Acknowledge the very same report again; refuse another one under a sequence that was taken."""
@@ -200,7 +203,7 @@ class Intake:
             nonce=self._posture.nonce(judged.view, judged.registration),
             checks_version=checks_version,
             next_in=min(schedules, default=DEFAULT_SCHEDULE),
-            verdicts=tuple(_verdict(item) for item in judged.judgements),
+            verdicts=tuple(_verdict(item) for item in judged.judgements if not item.live.stored.trial),
         )
 
 
@@ -216,7 +219,7 @@ def _keys(judged: Judged) -> Iterator[tuple[int, bytes]]:
             yield judged.registration.account, judgement.key_digest
 
 
-def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement, lines: list[NewLine]) -> Judgement:
+def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement) -> Judgement:
     """Note the key that was proved; where another live device proved it too, and the check denies that, nobody passes."""
     if judgement.key_digest is None:
         return judgement
@@ -229,7 +232,7 @@ def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement
     judgement = msgspec.structs.replace(judgement, entry=told)
     if not judgement.live.deny_shared:
         return judgement
-    lines += refuse_others(records, account, judgement.live.stored.number, key, others, result.judged_at)
+    refuse_others(records, account, judgement.live.stored.number, key, others, result.judged_at)
     if is_owner(records, account, registration, key, result.judged_at):
         return judgement
     refused = refuse_shared(result)
@@ -237,18 +240,28 @@ def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement
     return msgspec.structs.replace(judgement, result=refused, entry=entry)
 
 
-def _write(
-    records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None, lines: list[NewLine]
-) -> None:
+def _write(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> None:
     account, registration = judged.registration.account, judged.registration.number
     check, result = judgement.live.stored.number, judgement.result
+    reported = Reported(
+        account=account,
+        registration=registration,
+        number=check,
+        check=judgement.live.check,
+        facts=judged.registration.device.facts,
+        held=judgement.held,
+    )
+    digest = keep_evidence(records, reported, result, known.claim_digest if known else None)
+    if judgement.live.stored.trial:
+        # A draft is asked so that its effect can be told, and has none.
+        return
     news = is_news(known.result if known else None, known.logged_at if known else None, result)
     # That a key is on another device too is worth a line, once, even where nothing else changed.
     news = news or (known is not None and tells_shared(judgement.entry.received) and not tells_shared(known.received))
     repeats = 0 if known is None or news else known.repeats + 1
     if news:
         entry = msgspec.structs.replace(judgement.entry, reports=known.repeats + 1 if known else 1)
-        lines.append(NewLine(account, registration, check, entry))
+        records.posture_log.append(account, registration, check, entry)
     records.results.put(
         account,
         StoredResult(
@@ -260,8 +273,25 @@ def _write(
             logged_at=result.judged_at if known is None or news else known.logged_at,
             repeats=repeats,
             key_digest=judgement.key_digest,
+            claim_digest=digest,
         ),
     )
+
+
+def _end_unanswered(records: Records, judged: Judged, known: dict[int, StoredResult], now: int) -> None:
+    """End older results of checks that changed, where the device could have answered the change and did not (section 4).
+
+    It could where its nonce was issued after the change: with that nonce came the news of it.
+    """
+    account = judged.registration.account
+    answered = {item.live.stored.number for item in judged.judgements}
+    for live in judged.view.checks_for(judged.registration):
+        stored = known.get(live.stored.number)
+        if stored is None or live.stored.number in answered or stored.result.check_version >= live.check.version:
+            continue
+        if judged.measured_at >= live.stored.updated_at and stored.result.reasons != (Reason.CHECK_CHANGED,):
+            changed = {"status": Status.ERROR, "reasons": (Reason.CHECK_CHANGED,), "evidence": None, "judged_at": now}
+            overrule(records, account, stored, msgspec.structs.replace(stored.result, **changed))
 
 
 def _verdict(judgement: Judgement) -> Verdict:

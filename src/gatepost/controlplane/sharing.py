@@ -12,29 +12,20 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.overruling import overrule
 from gatepost.core.certificate import Certificate
 from gatepost.core.check import Evidence
 from gatepost.core.evaluation import Status
-from gatepost.core.log import PostureEntry
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
-    from gatepost.controlplane.ports import KeyHolder, Records, StoredResult
+    from gatepost.controlplane.ports import KeyHolder, Records
     from gatepost.core.evaluation import Evaluation
     from gatepost.core.result import Result
 
 _UNENDING: Final = 2**62
 """Stands for the end of a result that only a newer one ends."""
 _SHARED_WITH: Final = "shared_with"
-
-
-class NewLine(msgspec.Struct, frozen=True):
-    """A line that a group's log will have: lines are written last, so that no reader waits long for the ones before."""
-
-    account: int
-    registration: int
-    check: int
-    entry: PostureEntry
 
 
 def proved_key(evaluation: Evaluation) -> bytes | None:
@@ -93,29 +84,11 @@ def refuse_shared(result: Result) -> Result:
 
 def refuse_others(
     records: Records, account: int, check: int, key_digest: bytes, others: tuple[KeyHolder, ...], now: int
-) -> list[NewLine]:
-    """Fail the results that rest on the same key on other devices; return what their logs will say of it."""
-    lines: list[NewLine] = []
+) -> None:
+    """Fail the results that rest on the same key on other devices, and write it into their logs."""
     for holder in others:
         if holder.owner:
             continue
-        lines += [
-            _refuse(records, account, stored, now)
-            for stored in records.results.find(account, holder.registration)
-            if stored.check == check and stored.result.status is Status.PASS and stored.key_digest == key_digest
-        ]
-    return lines
-
-
-def _refuse(records: Records, account: int, stored: StoredResult, now: int) -> NewLine:
-    result = msgspec.structs.replace(refuse_shared(stored.result), judged_at=now)
-    entry = PostureEntry(
-        result=result,
-        expected=stored.expected,
-        received=stored.received,
-        nonce=b"",
-        signature=None,
-        reports=stored.repeats + 1,
-    )
-    records.results.put(account, msgspec.structs.replace(stored, result=result, logged_at=now, repeats=0))
-    return NewLine(account, stored.registration, stored.check, entry)
+        for stored in records.results.find(account, holder.registration):
+            if stored.check == check and stored.result.status is Status.PASS and stored.key_digest == key_digest:
+                overrule(records, account, stored, msgspec.structs.replace(refuse_shared(stored.result), judged_at=now))

@@ -16,6 +16,7 @@ from gatepost.storage.certificates import SqlCertificates
 from gatepost.storage.checks import SqlChecks
 from gatepost.storage.databases import database_of
 from gatepost.storage.devices import SqlDevices
+from gatepost.storage.evidence import SqlEvidence
 from gatepost.storage.keybox import Keybox
 from gatepost.storage.locks import take_turn
 from gatepost.storage.posture_log import SqlPostureLog
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         Certificates,
         Checks,
         Devices,
+        KeptEvidence,
         PostureLog,
         ProvedKeys,
         Records,
@@ -66,6 +68,7 @@ class SqlRecords:
         self.users: Users = SqlUsers(connection)
         self.resources: Resources = SqlResources(connection)
         self.audit_log: AuditLog = SqlAuditLog(connection)
+        self.evidence: KeptEvidence = SqlEvidence(connection)
 
 
 class SqlStorage:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gatepost.controlplane.ports import StoredResult
 from gatepost.errors import NotFoundError
 from gatepost.storage.bounds import page
-from gatepost.storage.tables import checks, evidence, registrations, results
+from gatepost.storage.tables import checks, claims, evidence, registrations, results
 from gatepost.storage.verdicts import COLUMNS, result_of, values_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gatepost.storage.tables import AnyRow
 
 _KEY: Final = ("account", "registration_number", "check_number")
-_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest")
+_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest", "claim_digest")
 
 
 def _put(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
@@ -61,7 +61,7 @@ _END_ALL = (
     .where(or_(results.c.ends_at.is_(None), results.c.ends_at > bindparam("now")))
     .values(ends_at=bindparam("now"))
 )
-_FORGET = delete(evidence).where(evidence.c.account == bindparam("in_account"))
+_FORGET = tuple(delete(table).where(table.c.account == bindparam("in_account")) for table in (evidence, claims))
 
 
 def _stored_result(row: AnyRow) -> StoredResult:
@@ -74,6 +74,7 @@ def _stored_result(row: AnyRow) -> StoredResult:
         logged_at=row[12],
         repeats=row[13],
         key_digest=row[14],
+        claim_digest=row[15],
     )
 
 
@@ -101,6 +102,7 @@ class SqlResults:
             "logged_at": result.logged_at,
             "repeats": result.repeats,
             "key_digest": result.key_digest,
+            "claim_digest": result.claim_digest,
             **values_of(result.result),
         }
         if self._connection.execute(self._put, values).rowcount != 1:
@@ -113,5 +115,6 @@ class SqlResults:
 
     def end_all(self, account: int, now: int) -> int:
         """Let no result of the account count any more, nor what could be judged again; return how many still did."""
-        self._connection.execute(_FORGET, {"in_account": account})
+        for forget in _FORGET:
+            self._connection.execute(forget, {"in_account": account})
         return self._connection.execute(_END_ALL, {"in_account": account, "now": now}).rowcount

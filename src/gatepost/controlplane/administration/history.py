@@ -17,7 +17,7 @@ from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultOb
 
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
-    from gatepost.controlplane.ports import PostureLine, Records, Registration, StoredResult
+    from gatepost.controlplane.ports import PostureLine, Registration, StoredResult
 
 MAXIMUM_PAGE: Final = 1_000
 """As many results or lines as one page may have."""
@@ -43,7 +43,8 @@ def list_results(
     """Return results in the order of (registration, check) above ``after``, and where the next page begins (None: none)."""
     with services.storage.reading() as records:
         found = records.results.all(account, after, limit)
-        registrations = _registrations(records, account, found)
+        numbers = tuple({item.registration for item in found})
+        registrations = records.devices.by_numbers(account, numbers)
         checks = {check.number: _subject(check) for check in records.checks.all(account)}
     now = services.now()
     shown = tuple(
@@ -52,18 +53,6 @@ def list_results(
         if item.registration in registrations and item.check in checks
     )
     return shown, (found[-1].registration, found[-1].check) if len(found) == limit else None
-
-
-def _registrations(records: Records, account: int, found: tuple[StoredResult, ...]) -> dict[int, Registration]:
-    """Read the registrations of a page, which are in order, in as many pages of their own as that takes."""
-    wanted = {item.registration for item in found}
-    registrations: dict[int, Registration] = {}
-    while missing := wanted - registrations.keys():
-        page = records.devices.all(account, min(missing) - 1, len(wanted))
-        if not page or page[0].number != min(missing):
-            break
-        registrations |= {item.number: item for item in page}
-    return registrations
 
 
 def _subject(check: StoredCheck) -> _Subject:
@@ -85,13 +74,23 @@ def _show_result(stored: StoredResult, registration: Registration, subject: _Sub
         status=result.status,
         reasons=result.reasons,
         evidence=result.evidence,
-        counts=result.counts(now) and registration.revoked_at is None and subject.system == device_type(registration),
+        counts=_counts(stored, registration, subject, now),
         certificate_sha256=None if result.certificate is None else result.certificate.hex(),
         measured_at=instant(result.measured_at),
         judged_at=instant(result.judged_at),
         ends_at=None if result.ends_at is None else instant(result.ends_at),
         expected=_object(stored.expected),
         received=_object(stored.received),
+    )
+
+
+def _counts(stored: StoredResult, registration: Registration, subject: _Subject, now: int) -> bool:
+    """Tell whether a result may be used now: its time, its device, and whether its check still asks that, of that device."""
+    return (
+        stored.result.counts(now)
+        and registration.revoked_at is None
+        and subject.system == device_type(registration)
+        and stored.result.check_version >= subject.check.minimum_version
     )
 
 

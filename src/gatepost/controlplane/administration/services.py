@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from gatepost.controlplane.ports import Account, Actor, ActorKind, Storage
+from gatepost.controlplane.rejudging import ChangedCheck, judge_check_again
 from gatepost.wire.management.scopes import Scope
 
 
@@ -30,6 +31,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     results_expire: bool = True
     """Whether results end by themselves where a rule gives no ``expiration``; False is ``default_expiration = "never"``."""
 
+    judge_again: Callable[[ChangedCheck], None] | None = None
+    """Where a changed check is handed over to be judged again; None: this is done before the change is answered."""
     actor: Actor = Actor(kind=ActorKind.CONSOLE)
     """For whom this acts: whose name the audit log has."""
     scopes: tuple[Scope, ...] = (Scope.ALL,)
@@ -40,6 +43,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     def acting_for(self, caller: Caller) -> Services:
         """Return the same services, in somebody's name."""
         return msgspec.structs.replace(self, actor=caller.actor, scopes=caller.scopes, expires_at=caller.expires_at)
+
+    def changed(self, check: ChangedCheck) -> None:
+        """Have a check that changed judged again."""
+        if self.judge_again is None:
+            judge_check_again(self.storage, self.now, check)
+        else:
+            self.judge_again(check)
 
     def new_id(self) -> str:
         """Make a UUID."""

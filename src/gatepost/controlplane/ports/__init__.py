@@ -11,6 +11,7 @@ from gatepost.controlplane.ports.certificates import Certificates, UploadedCerti
 from gatepost.controlplane.ports.checks import Checks, StoredCheck
 from gatepost.controlplane.ports.credentials import Account, Accounts, Token, Tokens
 from gatepost.controlplane.ports.devices import Device, Devices, Registration
+from gatepost.controlplane.ports.evidence import KeptEvidence, StoredEvidence
 from gatepost.controlplane.ports.posture_log import PostureLine, PostureLog
 from gatepost.controlplane.ports.proved_keys import KeyHolder, ProvedKeys
 from gatepost.controlplane.ports.resources import Resource, Resources
@@ -32,6 +33,7 @@ __all__ = [
     "Checks",
     "Device",
     "Devices",
+    "KeptEvidence",
     "KeyHolder",
     "PostureLine",
     "PostureLog",
@@ -44,6 +46,7 @@ __all__ = [
     "Secrets",
     "Storage",
     "StoredCheck",
+    "StoredEvidence",
     "StoredResult",
     "Token",
     "Tokens",

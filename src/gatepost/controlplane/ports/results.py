@@ -24,6 +24,8 @@ class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     """How many reports said the same since that line."""
     key_digest: bytes | None = None
     """SHA-256 of the SubjectPublicKeyInfo of the key that was proved; None where none was."""
+    claim_digest: bytes | None = None
+    """Of what the report held for this check, so that the same again need not be kept again."""
 
 
 class Results(Protocol):
