@@ -83,6 +83,7 @@ def serve(settings: ServerSettings) -> None:
 
 def load(settings: ServerSettings, _target: str) -> Application:
     """Put the application together, in the worker."""
+    from gatepost.cli.preview_process import PreviewProcesses, Task
     from gatepost.controlplane.administration.services import Services
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.enrollment import Enroller
@@ -99,17 +100,25 @@ def load(settings: ServerSettings, _target: str) -> Application:
     posture = Posture(storage, now, settings.public_urls, results_expire=settings.results_expire)
     intake = Intake(storage, posture, now)
     rejudger = Rejudger(storage, now)
+    task = Task(database=settings.database, master_key=str(settings.master_key), results_expire=settings.results_expire)
+    previews = PreviewProcesses(task, storage)
     services = Services(
         storage=storage,
         now=now,
         random=secrets.token_bytes,
         results_expire=settings.results_expire,
         judge_again=rejudger.submit,
+        start_preview=previews.start,
     )
     enroller = Enroller(storage, now, secrets.token_bytes, settings.public_urls)
     calls = Calls(storage, settings.long_polls)
     device = DeviceApi(enroller, posture, intake, calls)
-    return with_life(create_app(services, device), (intake, rejudger), calls, storage.close)
+
+    def close() -> None:
+        previews.stop()
+        storage.close()
+
+    return with_life(create_app(services, device), (intake, rejudger), calls, close)
 
 
 def with_life(

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gatepost.controlplane.ports import EVERY_LINE
 from gatepost.core.log import PostureEntry
 
 if TYPE_CHECKING:
-    from gatepost.controlplane.ports import PostureLine, PostureLog
+    from gatepost.controlplane.ports import LogFilter, PostureLine, PostureLog
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -33,9 +34,11 @@ class LateLog:
         """Keep one line for later."""
         self._lines.append(_Line(account, registration, check, entry))
 
-    def read(self, account: int, before: int | None, limit: int) -> tuple[PostureLine, ...]:
+    def read(
+        self, account: int, before: int | None, limit: int, wanted: LogFilter = EVERY_LINE
+    ) -> tuple[PostureLine, ...]:
         """Return lines that are written, as the log itself does."""
-        return self._log.read(account, before, limit)
+        return self._log.read(account, before, limit, wanted)
 
     def write(self) -> None:
         """Write what was kept, account by account in one order; raises NotFoundError as the log itself does."""

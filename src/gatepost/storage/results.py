@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import bindparam, delete, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gatepost.controlplane.ports import StoredResult
+from gatepost.controlplane.ports import EVERY_RESULT, StoredResult
 from gatepost.errors import NotFoundError
 from gatepost.storage.bounds import page
 from gatepost.storage.tables import checks, claims, evidence, registrations, results
@@ -16,6 +16,7 @@ from gatepost.storage.verdicts import COLUMNS, result_of, values_of
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from gatepost.controlplane.ports import ResultFilter
     from gatepost.storage.tables import AnyRow
 
 _KEY: Final = ("account", "registration_number", "check_number")
@@ -50,11 +51,12 @@ _ORDER = (results.c.registration_number, results.c.check_number)
 _FIND = _SELECT.where(_IN_ACCOUNT, results.c.registration_number == bindparam("registration")).order_by(*_ORDER)
 # A result that is read in order to be written anew stays as it was read until then.
 _FIND_TO_WRITE = _FIND.with_for_update()
-_ALL = (
-    _SELECT.where(_IN_ACCOUNT, tuple_(*_ORDER) > tuple_(bindparam("registration"), bindparam("check")))
-    .order_by(*_ORDER)
-    .limit(bindparam("limit"))
+_OF_ONE = _SELECT.where(
+    _IN_ACCOUNT,
+    results.c.registration_number == bindparam("registration"),
+    results.c.check_number > bindparam("check"),
 )
+_ABOVE = _SELECT.where(_IN_ACCOUNT, tuple_(*_ORDER) > tuple_(bindparam("registration"), bindparam("check")))
 _END_ALL = (
     update(results)
     .where(results.c.account == bindparam("in_account"))
@@ -108,10 +110,24 @@ class SqlResults:
         if self._connection.execute(self._put, values).rowcount != 1:
             raise NotFoundError("registration or posture rule", f"{result.registration}, {result.check}")
 
-    def all(self, account: int, after: tuple[int, int], limit: int) -> tuple[StoredResult, ...]:
+    def all(
+        self, account: int, after: tuple[int, int], limit: int, wanted: ResultFilter = EVERY_RESULT
+    ) -> tuple[StoredResult, ...]:
         """Return results in the order of (registration, check) above ``after``, at most ``limit``."""
-        values = {"account": account, "registration": after[0], "check": after[1], "limit": page(limit)}
-        return tuple(_stored_result(row) for row in self._connection.execute(_ALL, values))
+        values = {"account": account, "registration": after[0], "check": after[1]}
+        query = _ABOVE
+        if wanted.registration is not None:
+            # One registration's results are in the order of their checks; said so, the database need not sort.
+            query, reached = _OF_ONE, after[0] - wanted.registration
+            values = {"account": account, "registration": wanted.registration, "check": after[1] if reached == 0 else 0}
+            if reached > 0:
+                return ()
+        if wanted.check is not None:
+            query = query.where(results.c.check_number == wanted.check)
+        if wanted.status is not None:
+            query = query.where(results.c.status == wanted.status)
+        rows = self._connection.execute(query.order_by(*_ORDER).limit(page(limit)), values)
+        return tuple(_stored_result(row) for row in rows)
 
     def end_all(self, account: int, now: int) -> int:
         """Let no result of the account count any more, nor what could be judged again; return how many still did."""

@@ -215,7 +215,8 @@ results = Table(
     PrimaryKeyConstraint("account", "registration_number", "check_number"),
     ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
     ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
-    Index(None, "account", "check_number"),
+    Index(None, "account", "check_number", "registration_number"),
+    Index(None, "account", "status", "registration_number", "check_number"),
 )
 
 # Which certificates' keys were proved, by which registrations: one key in two places is a copied one.
@@ -281,6 +282,7 @@ users = Table(
     _integer("updated_at"),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "email"),
+    UniqueConstraint("account", "number"),
     sqlite_autoincrement=True,
 )
 

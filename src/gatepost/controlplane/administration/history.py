@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from gatepost.controlplane.administration.rules import find_stored
 from gatepost.controlplane.checks import system_asked
-from gatepost.controlplane.ports import StoredCheck
+from gatepost.controlplane.ports import EVERY_LINE, ResultFilter, StoredCheck
 from gatepost.controlplane.posture import device_type
 from gatepost.core.check import OperatingSystem
 from gatepost.core.evaluation import Status
+from gatepost.errors import NotFoundError
 from gatepost.wire.management.envelope import instant
 from gatepost.wire.management.posture_log import PostureLogLine
 from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultObject
 
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
-    from gatepost.controlplane.ports import PostureLine, Registration, StoredResult
+    from gatepost.controlplane.ports import LogFilter, PostureLine, Records, Registration, StoredResult
 
 MAXIMUM_PAGE: Final = 1_000
 """As many results or lines as one page may have."""
@@ -37,12 +39,26 @@ class _Outline(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+class WantedResults(msgspec.Struct, frozen=True, kw_only=True):
+    """Which results are asked for: each that is given must be equal."""
+
+    registration_id: str | None = None
+    check_id: str | None = None
+    status: Status | None = None
+
+
+_EVERY: Final = WantedResults()
+
+
 def list_results(
-    services: Services, account: int, after: tuple[int, int], limit: int
+    services: Services, account: int, after: tuple[int, int], limit: int, wanted: WantedResults = _EVERY
 ) -> tuple[tuple[ResultObject, ...], tuple[int, int] | None]:
-    """Return results in the order of (registration, check) above ``after``, and where the next page begins (None: none)."""
+    """Return results in the order of (registration, check) above ``after``, and where the next page begins (None: none).
+
+    Raises `NotFoundError` for a registration or a rule that is not there.
+    """
     with services.storage.reading() as records:
-        found = records.results.all(account, after, limit)
+        found = records.results.all(account, after, limit, _filter(records, account, wanted))
         numbers = tuple({item.registration for item in found})
         registrations = records.devices.by_numbers(account, numbers)
         checks = {check.number: _subject(check) for check in records.checks.all(account)}
@@ -53,6 +69,18 @@ def list_results(
         if item.registration in registrations and item.check in checks
     )
     return shown, (found[-1].registration, found[-1].check) if len(found) == limit else None
+
+
+def _filter(records: Records, account: int, wanted: WantedResults) -> ResultFilter:
+    registration = check = None
+    if wanted.registration_id is not None:
+        found = records.devices.find(account, wanted.registration_id)
+        if found is None:
+            raise NotFoundError("registration", wanted.registration_id)
+        registration = found.number
+    if wanted.check_id is not None:
+        check = find_stored(records, account, wanted.check_id).number
+    return ResultFilter(registration=registration, check=check, status=wanted.status)
 
 
 def _subject(check: StoredCheck) -> _Subject:
@@ -95,11 +123,11 @@ def _counts(stored: StoredResult, registration: Registration, subject: _Subject,
 
 
 def read_log(
-    services: Services, account: int, before: int | None, limit: int
+    services: Services, account: int, before: int | None, limit: int, wanted: LogFilter = EVERY_LINE
 ) -> tuple[tuple[PostureLogLine, ...], int | None]:
     """Return lines of the posture log, newest first, and where the next page begins (None: there is none)."""
     with services.storage.reading() as records:
-        found = records.posture_log.read(account, before, limit)
+        found = records.posture_log.read(account, before, limit, wanted)
     return tuple(_show_line(line) for line in found), found[-1].number if len(found) == limit else None
 
 

@@ -77,7 +77,7 @@ def replace_rule(services: Services, account: int, rule_id: str, content: bytes)
     """Put another rule in the place of one; its options stay. Raises `InputError` or `NotFoundError`."""
     document, rule = _read(content)
     with services.storage.writing() as records:
-        before = _find(records, account, rule_id)
+        before = find_stored(records, account, rule_id)
         draft = msgspec.structs.replace(
             before,
             type=rule.type,
@@ -137,14 +137,14 @@ def list_rules(services: Services, account: int) -> tuple[RuleDocument, ...]:
 def find_rule(services: Services, account: int, rule_id: str) -> RuleDocument:
     """Return one rule as it was written; raises `NotFoundError`."""
     with services.storage.reading() as records:
-        stored = _find(records, account, rule_id)
+        stored = find_stored(records, account, rule_id)
     return show_document(stored.id, stored.document)
 
 
 def remove_rule(services: Services, account: int, rule_id: str) -> None:
     """Remove a rule with its results; the log keeps its lines. Raises `NotFoundError`."""
     with services.storage.writing() as records:
-        before = _find(records, account, rule_id)
+        before = find_stored(records, account, rule_id)
         records.checks.remove(account, before.number)
         _record(services, records, "delete", before, None)
 
@@ -152,13 +152,13 @@ def remove_rule(services: Services, account: int, rule_id: str) -> None:
 def find_options(services: Services, account: int, rule_id: str) -> CheckOptions:
     """Return a rule's options; raises `NotFoundError`."""
     with services.storage.reading() as records:
-        return parse_options(_find(records, account, rule_id).options)
+        return parse_options(find_stored(records, account, rule_id).options)
 
 
 def replace_options(services: Services, account: int, rule_id: str, options: CheckOptions) -> tuple[Remark, ...]:
     """Put other options in the place of a rule's; raises `InputError` where the rule cannot be asked so."""
     with services.storage.writing() as records:
-        before = _find(records, account, rule_id)
+        before = find_stored(records, account, rule_id)
         rule = parse_rule(before.document)
         old = parse_options(before.options)
         judged = (old.evidence, old.hardware_policies) != (options.evidence, options.hardware_policies)
@@ -184,7 +184,7 @@ def replace_options(services: Services, account: int, rule_id: str, options: Che
 def find_effective(services: Services, account: int, rule_id: str) -> EffectiveCheck:
     """Return a rule with every default filled in; raises `NotFoundError`."""
     with services.storage.reading() as records:
-        stored = _find(records, account, rule_id)
+        stored = find_stored(records, account, rule_id)
         upload = records.certificates.find(account, stored.certificate_id) if stored.certificate_id else None
     rule, options = parse_rule(stored.document), parse_options(stored.options)
     if upload is None:
@@ -210,7 +210,8 @@ def _read(content: bytes) -> tuple[RuleDocument, Rule]:
     return document, parse_rule(write_document(document))
 
 
-def _find(records: Records, account: int, rule_id: str) -> StoredCheck:
+def find_stored(records: Records, account: int, rule_id: str) -> StoredCheck:
+    """Return a rule as it is stored; raises `NotFoundError`."""
     stored = records.checks.find(account, rule_id)
     if stored is None or stored.trial:
         raise NotFoundError(_KIND, rule_id)

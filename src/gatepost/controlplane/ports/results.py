@@ -28,6 +28,17 @@ class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     """Of what the report held for this check, so that the same again need not be kept again."""
 
 
+class ResultFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which results are wanted: each field that is given must be equal. Numbers are keys of hot tables."""
+
+    registration: int | None = None
+    check: int | None = None
+    status: str | None = None
+
+
+EVERY_RESULT = ResultFilter()
+
+
 class Results(Protocol):
     """The newest result of each registration and check."""
 
@@ -42,7 +53,9 @@ class Results(Protocol):
         """
         ...
 
-    def all(self, account: int, after: tuple[int, int], limit: int) -> tuple[StoredResult, ...]:
+    def all(
+        self, account: int, after: tuple[int, int], limit: int, wanted: ResultFilter = EVERY_RESULT
+    ) -> tuple[StoredResult, ...]:
         """Return results in the order of (registration, check) above ``after``, at most ``limit``."""
         ...
 

@@ -56,6 +56,9 @@ def _add_columns() -> None:
     op.add_column("checks", sa.Column("minimum_version", sa.BigInteger, nullable=False, server_default=sa.text("0")))
     op.add_column("checks", sa.Column("trial", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("results", _octets("claim_digest", nullable=True))
+    op.drop_index("ix_results_account_check_number", "results")
+    op.create_index(None, "results", ["account", "check_number", "registration_number"])
+    op.create_index(None, "results", ["account", "status", "registration_number", "check_number"])
     op.create_index(None, "posture_log", ["account", "registration_id", "number"])
     op.create_index(None, "posture_log", ["account", "check_id", "number"])
     op.add_column("devices", _text("device_type", nullable=True))
@@ -88,6 +91,7 @@ def _create_users() -> None:
         _integer("updated_at"),
         sa.UniqueConstraint("account", "public_id"),
         sa.UniqueConstraint("account", "email"),
+        sa.UniqueConstraint("account", "number"),
         sqlite_autoincrement=True,
     )
 
