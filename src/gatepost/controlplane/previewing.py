@@ -56,6 +56,13 @@ class _Gathered(msgspec.Struct, frozen=True):
     check: Check
 
 
+class _Told(msgspec.Struct, frozen=True):
+    """A replay of the draft, and the version of the check whose evidence it can read."""
+
+    replay: Replay
+    version: int
+
+
 class _Seen(msgspec.Struct):
     """What was counted so far, and the first devices of each kind."""
 
@@ -166,17 +173,14 @@ class Previewing:
         new: bool,
     ) -> None:
         now = self._now()
-        replays = [Replay(check, item.check, now) if item else None for item in gathered]
-        versions = [item.check.version if item else None for item in gathered]
+        replays = [_Told(Replay(check, item.check, now), item.check.version) if item else None for item in gathered]
         minimum = gathered[0].stored.minimum_version if gathered[0] else 0
-        for pair in group:
-            counted.seen += 1
-            outcome = UNKNOWN
-            for item, replay, version in zip(pair, replays, versions, strict=True):
-                if item is not None and replay is not None and item.check_version == version and _fresh(item, now):
-                    told = replay.answer(_DECODER.decode(item.facts))
-                    outcome = told if told.status is not None else outcome
-            _add(counted, pair, outcome, _now(None if new else pair[0], minimum, now), new=new)
+        for base, trial in group:
+            outcome = UNKNOWN if trial is None else _outcome(trial, replays[1], now)
+            if outcome.status is None and base is not None:
+                outcome = _outcome(base, replays[0], now)
+            _add(counted, (base or trial), outcome, None if new else _now(base, minimum, now), new=new)
+        counted.seen += len(group)
 
     def _conclude(self, counted: _Seen, total: int) -> Outlook:
         named = counted.failing + counted.passing
@@ -266,6 +270,13 @@ def _certificate_id(draft: Draft) -> str:
     return msgspec.json.decode(bytes(draft.rule), type=_Rule).input.certificate_id
 
 
+def _outcome(evidence: StoredEvidence, told: _Told | None, now: int) -> Outcome:
+    """Tell what would come of a device; evidence of another version, or of one that has fallen silent, tells nothing."""
+    if told is None or evidence.check_version != told.version or not _fresh(evidence, now):
+        return UNKNOWN
+    return told.replay.answer(_DECODER.decode(evidence.facts))
+
+
 def _fresh(evidence: StoredEvidence, now: int) -> bool:
     """Evidence of a device that has fallen silent says nothing of it."""
     return evidence.ends_at is None or now < evidence.ends_at
@@ -277,29 +288,28 @@ def _now(evidence: StoredEvidence | None, minimum: int, now: int) -> Status | No
     return Status(evidence.status)
 
 
-def _add(
-    counted: _Seen,
-    pair: tuple[StoredEvidence | None, StoredEvidence | None],
-    outcome: Outcome,
-    now: Status | None,
-    *,
-    new: bool,
-) -> None:
+def _add(counted: _Seen, evidence: StoredEvidence | None, outcome: Outcome, now: Status | None, *, new: bool) -> None:
     passes = now is Status.PASS
+    would = outcome.status is Status.PASS
     if outcome.status is None:
         counted.unknown += 1
         counted.unknown_passing += passes
-        return
-    would = outcome.status is Status.PASS
-    if would == passes and not new:
+    elif would == passes and not new:
         counted.stay += 1
-        return
-    number = next(item.registration for item in pair if item is not None)
-    named = counted.passing if would else counted.failing
-    if len(named) < _SHOWN:
-        named.append((number, now, outcome))
-    if would:
+    elif would:
         counted.would_pass += 1
+        _name(counted.passing, evidence, now, outcome)
     else:
         counted.would_fail += 1
         counted.causes[outcome.status, outcome.reasons] += 1
+        _name(counted.failing, evidence, now, outcome)
+
+
+def _name(
+    named: list[tuple[int, Status | None, Outcome]],
+    evidence: StoredEvidence | None,
+    now: Status | None,
+    outcome: Outcome,
+) -> None:
+    if evidence is not None and len(named) < _SHOWN:
+        named.append((evidence.registration, now, outcome))

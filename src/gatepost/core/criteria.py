@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 import msgspec
 
-from gatepost.core.certificate import Certificate, Refusal, examine_issuance, rfc3339
+from gatepost.core.certificate import Certificate, Refusal, examine_issuance, excludes_issuance, rfc3339
 from gatepost.core.check import Evidence, NameTemplate, Purpose
 from gatepost.core.extensions import NameKind
 from gatepost.core.finding import Candidate, KeyState, Proof
@@ -47,7 +47,7 @@ class Criterion(Protocol):
 class OneStep:
     """Issued by an uploaded certificate in one step, valid now, of sufficient strength (section 2).
 
-    Asked once for each candidate, since OpenSSL's answer is the costly part of an evaluation.
+    OpenSSL's answer is the costly part of an evaluation; what can be said without it has methods of its own.
     """
 
     def __init__(self, authorities: tuple[Certificate, ...], now: datetime, *, signs: bool) -> None:
@@ -63,6 +63,12 @@ class OneStep:
             for authority in self._authorities
         )
         return max(steps, key=_progress)
+
+    def possible(self, certificate: Certificate) -> tuple[Certificate, ...]:
+        """Return the signing certificates with which the step holds if OpenSSL says so."""
+        return tuple(
+            item for item in self._authorities if not excludes_issuance(certificate, item, self._now, signs=self._signs)
+        )
 
     def explain(
         self, certificate: Certificate, authority: Certificate, refusal: Refusal | None

@@ -14,7 +14,7 @@ import msgspec
 from gatepost.core.certificate import Certificate, Malformed, examine_issuance
 from gatepost.core.check import MAXIMUM_REPORTED, Check, Evidence
 from gatepost.core.criteria import SubjectAlternativeName, why_weak
-from gatepost.core.device import DeviceFacts, MissingFact, render_template
+from gatepost.core.device import VARIABLES, DeviceFacts, Template, usable_fact
 from gatepost.core.evaluation import Status
 from gatepost.core.finding import Candidate, KeyState, Proof
 from gatepost.core.name import fold
@@ -54,7 +54,7 @@ class CandidateFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class EvidenceFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a device's last report held for one check, and the facts of the device that names are filled in with."""
+    """What a device's last report held for one check, and the device's facts that names are filled in with, where usable."""
 
     serial_number: str | None
     hostname: str | None
@@ -74,14 +74,15 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
 UNKNOWN: Final = Outcome(None)
 _PASS: Final = Outcome(Status.PASS)
+_FACT_MISSING: Final = Outcome(Status.ERROR, (Reason.DEVICE_FACT_MISSING,))
+_MISSING: Final = "\0 missing"
+"""Stands for a name that lacks a fact; no name is this one."""
 
 
 def extract_facts(check: Check, facts: DeviceFacts, findings: Findings) -> EvidenceFacts:
     """Keep of a report what a changed check may ask; ``findings`` are proved (`report.prove`)."""
     return EvidenceFacts(
-        serial_number=facts.serial_number,
-        hostname=facts.hostname,
-        device_uuid=facts.device_uuid,
+        **{name: value if usable_fact(value) else None for name in VARIABLES for value in (getattr(facts, name),)},
         candidates=tuple(_extract(check, item) for item in findings.candidates[:MAXIMUM_REPORTED]),
         faults=tuple(item.reason.value for item in findings.faults if item.reason is not Reason.STORE_MISSING),
         others=findings.others > 0,
@@ -157,31 +158,55 @@ def _plain(text: str) -> str:
     return fold(text) if text.isprintable() else _UNPRINTABLE
 
 
+class _Compiled:
+    """A template, ready to be filled in a million times: facts that are not usable were left out when they were kept."""
+
+    def __init__(self, template: Template) -> None:
+        self._parts = tuple(fold(part) if index % 2 == 0 else part for index, part in enumerate(template.parts))
+
+    def render(self, facts: EvidenceFacts) -> str:
+        """Fill in the variables, and fold; `_MISSING` where one is not known."""
+        parts = self._parts
+        if len(parts) == 1:
+            return parts[0]
+        values = [getattr(facts, name) for name in parts[1::2]]
+        if None in values:
+            return _MISSING
+        rendered = parts[0]
+        for literal, value in zip(parts[2::2], values, strict=True):
+            rendered += fold(value) + literal
+        return rendered
+
+
 class Replay:
     """A changed check, put to the facts that were gathered under another; ``now`` in ms. Not shared between threads."""
 
     def __init__(self, draft: Check, gathered_under: Check, now: int) -> None:
         """Compare what the two ask, so that it is known what the facts can tell."""
-        self._draft = draft
         self._now = now
         self._authorities = frozenset(item.sha256 for item in draft.authorities)
         self._purposes = frozenset(item.oid for item in draft.purposes)
         self._asks = max(draft.evidence, Evidence.KEY_PRESENT, key=lambda item: item.rank) if draft.asks_key else None
         self._policies = frozenset(draft.hardware_policies)
+        self._signs = draft.signs
+        self._common_name = None if draft.common_name is None else _Compiled(draft.common_name)
+        self._templates = tuple((item, _Compiled(item.template)) for item in draft.alternative_names)
         self.tells_pass, self.tells_fail = tells(draft, gathered_under)
 
     def answer(self, facts: EvidenceFacts) -> Outcome:
         """Tell what would come of one device."""
         if not self.tells_pass:
             return UNKNOWN
-        device = DeviceFacts(serial_number=facts.serial_number, hostname=facts.hostname, device_uuid=facts.device_uuid)
-        common_name = self._common_name(device)
-        names = self._names(device)
-        if isinstance(common_name, MissingFact) or isinstance(names, MissingFact):
-            return Outcome(Status.ERROR, (Reason.DEVICE_FACT_MISSING,))
-        judged = [(self._unmet(item, common_name, names), item) for item in facts.candidates]
-        if not facts.too_many and any(not reasons for reasons, _ in judged):
-            return _PASS
+        common_name = None if self._common_name is None else self._common_name.render(facts)
+        names = self._names(facts) if self._templates else None
+        if common_name is _MISSING or names is _MISSING:
+            return _FACT_MISSING
+        judged = []
+        for item in facts.candidates:
+            reasons = self._unmet(item, common_name, names)
+            if not reasons and not facts.too_many:
+                return _PASS
+            judged.append((reasons, item))
         if not self.tells_fail or len(judged) >= MAXIMUM_REPORTED:
             return UNKNOWN
         return self._negative(facts, judged)
@@ -191,36 +216,30 @@ class Replay:
         causes += map(Reason, facts.faults)
         nearest: tuple[Reason, ...] = ()
         if judged:
-            nearest = min(judged, key=self._nearness)[0]
+            nearest = (judged[0] if len(judged) == 1 else min(judged, key=self._nearness))[0]
         elif not causes:
             nearest = (Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE if facts.others else Reason.NO_CERTIFICATE_FOUND,)
-        status = Status.ERROR if causes else Status.FAIL
-        return Outcome(status, tuple(dict.fromkeys((*causes, *nearest))))
+        if not causes:
+            return Outcome(Status.FAIL, nearest)
+        return Outcome(Status.ERROR, tuple(dict.fromkeys((*causes, *nearest))))
 
     def _nearness(self, judged: tuple[tuple[Reason, ...], CandidateFacts]) -> tuple[object, ...]:
         """Order as `evaluation` does; of one certificate in several places, the place says nothing here."""
         reasons, item = judged
         return not item.authority, len(reasons), -item.not_after, item.sha256, -self._reached(item).rank
 
-    def _common_name(self, device: DeviceFacts) -> str | MissingFact | None:
-        if self._draft.common_name is None:
-            return None
-        rendered = render_template(self._draft.common_name, device)
-        return fold(rendered) if isinstance(rendered, str) else rendered
-
-    def _names(self, device: DeviceFacts) -> SubjectAlternativeName | MissingFact | None:
-        if not self._draft.alternative_names:
-            return None
+    def _names(self, facts: EvidenceFacts) -> SubjectAlternativeName | str:
+        """Render the names asked for; a name that lacks a fact is `_MISSING`."""
         wanted = []
-        for item in self._draft.alternative_names:
-            rendered = render_template(item.template, device)
-            if isinstance(rendered, MissingFact):
-                return rendered
+        for item, compiled in self._templates:
+            rendered = compiled.render(facts)
+            if rendered is _MISSING:
+                return _MISSING
             wanted.append((item, rendered))
         return SubjectAlternativeName(tuple(wanted))
 
     def _unmet(
-        self, candidate: CandidateFacts, common_name: str | None, names: SubjectAlternativeName | None
+        self, candidate: CandidateFacts, common_name: str | None, names: SubjectAlternativeName | str | None
     ) -> tuple[Reason, ...]:
         unmet: list[Reason] = []
         if (issuance := self._issuance(candidate)) is not None:
@@ -231,7 +250,7 @@ class Replay:
             unmet.append(Reason.CERTIFICATE_DISTRUSTED)
         if common_name is not None and (wrong := _wrong_name(candidate.common_names, common_name)) is not None:
             unmet.append(wrong)
-        if names is not None and not names.met(candidate.alternative_names):
+        if isinstance(names, SubjectAlternativeName) and not names.met(candidate.alternative_names):
             unmet.append(Reason.SUBJECT_ALTERNATIVE_NAME_MISMATCH)
         if not self._purposes.issubset(candidate.purposes):
             unmet.append(Reason.EXTENDED_KEY_USAGE_MISSING)
@@ -246,7 +265,7 @@ class Replay:
             return Reason.NOT_ISSUED_BY_SIGNING_CERTIFICATE
         dates = self._dates(candidate)
         if dates is not None or not candidate.refusal:
-            return dates or (Reason.KEY_USAGE_UNSUITABLE if self._draft.signs and not candidate.may_sign else None)
+            return dates or (Reason.KEY_USAGE_UNSUITABLE if self._signs and not candidate.may_sign else None)
         return Reason(candidate.refusal)
 
     def _dates(self, candidate: CandidateFacts) -> Reason | None:
