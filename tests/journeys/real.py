@@ -66,6 +66,8 @@ class RealServer(msgspec.Struct, frozen=True, kw_only=True):
     """What a command on its console needs to find its database."""
     port: int
     authority: CertificateAuthority
+    process: int
+    """The parent of its workers."""
     trust: str | None = None
     """The authority of its TLS certificate, a file."""
 
@@ -103,13 +105,14 @@ def real_server(
     url = database or f"sqlite:///{folder / 'gatepost.db'}"
     console, port = ("--database", url, "--master-key", str(folder / "master-key")), free_port()
     made = gatepost("server", "init", *console, "--format", "json").document
-    with serving(folder / "log", port, *console, *more):
+    with serving(folder / "log", port, *console, *more) as process:
         yield RealServer(
             url=f"{scheme}://127.0.0.1:{port}",
             account=made["account_id"],
             token=made["token"],
             console=console,
             port=port,
+            process=process.pid,
             authority=CertificateAuthority.create(cn="Example Root CA"),
             trust=None if trust is None else str(trust),
         )

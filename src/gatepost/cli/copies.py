@@ -10,7 +10,9 @@ import click
 import msgspec
 
 from gatepost.cli.choice import Choice
-from gatepost.cli.database import database_option, make_folder, master_key_option, read_master_key, shown
+from gatepost.cli.database import make_folder, master_key_option, read_master_key
+from gatepost.cli.server_config import database_options
+from gatepost.cli.server_settings import show_database
 from gatepost.cli.serving import now
 from gatepost.cli.words import printable
 
@@ -23,7 +25,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("file", type=_FILE)
-@database_option
+@database_options
 def backup(file: Path, database: str) -> None:
     """Write all that is in the database into a new FILE, beside a running server too."""
     from gatepost.storage.backup import write_backup
@@ -35,7 +37,7 @@ def backup(file: Path, database: str) -> None:
 
 @click.command()
 @click.argument("file", type=_FILE)
-@database_option
+@database_options
 @master_key_option
 @click.option("--format", "form", type=Choice(["text", "json"]), default="text", show_default=True)
 def restore(file: Path, database: str, master_key: Path | None, form: str) -> None:
@@ -54,7 +56,7 @@ def restore(file: Path, database: str, master_key: Path | None, form: str) -> No
     if form == "json":
         click.echo(msgspec.json.encode(restored).decode())
         return
-    click.echo(f"{shown(database)} is as it was at {restored.backup_made_at}")
+    click.echo(f"{show_database(database)} is as it was at {restored.backup_made_at}")
     for account in restored.accounts:
         _warn(account)
 

@@ -1,15 +1,13 @@
-"""Where the server's database and master key are, as options of its commands, and how both are opened together."""
+"""How the server's database and its master key are found and opened together."""
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from gatepost.cli.config import read_text
 from gatepost.cli.serving import now
 from gatepost.errors import InputError, StateError
 
@@ -17,29 +15,9 @@ if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
     from gatepost.storage.database import SqlStorage
 
-_DATABASE: Final = "sqlite:////var/lib/gatepost-server/gatepost.db"
 _SQLITE: Final = "sqlite:///"
-_PASSWORD_FILE: Final = "GATEPOST_DATABASE_PASSWORD_FILE"  # noqa: S105 - the name of a variable.
 
 
-def _with_password(_context: click.Context, _parameter: click.Parameter, url: str) -> str:
-    """Put the password into the URL that lies in the file which the environment names."""
-    file = os.environ.get(_PASSWORD_FILE)
-    if not file or not url.startswith("postgresql"):
-        return url
-    from gatepost.storage.databases import with_password
-
-    return with_password(url, read_text(Path(file), _PASSWORD_FILE).rstrip("\r\n"))
-
-
-database_option = click.option(
-    "--database",
-    default=_DATABASE,
-    show_default=True,
-    envvar="GATEPOST_DATABASE",
-    callback=_with_password,
-    help="sqlite:///FILE, with a fourth slash for an absolute path; or postgresql://USER@HOST:PORT/NAME.",
-)
 master_key_option = click.option(
     "--master-key",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -58,13 +36,6 @@ def make_folder(database: str) -> None:
             raise InputError(
                 "--database", f"lies in a folder that cannot be made: {folder}: {error.strerror}"
             ) from error
-
-
-def shown(database: str) -> str:
-    """Return the URL as it may be shown: without a password."""
-    from gatepost.storage.databases import shown as shown_url
-
-    return shown_url(database)
 
 
 def open_database(database: str, master_key: Path | None, *, new: bool = False) -> tuple[SqlStorage, Services]:

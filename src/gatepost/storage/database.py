@@ -23,7 +23,7 @@ from gatepost.storage.posture_log import SqlPostureLog
 from gatepost.storage.proved_keys import SqlProvedKeys
 from gatepost.storage.resources import SqlResources
 from gatepost.storage.results import SqlResults
-from gatepost.storage.revisions import refuse_other_revision
+from gatepost.storage.revisions import confirm_revision, refuse_other_revision
 from gatepost.storage.secrets import SqlSecrets
 from gatepost.storage.tokens import SqlTokens
 from gatepost.storage.translation import storage_error
@@ -95,12 +95,22 @@ class SqlStorage:
 
         ``alone`` False lets other processes write at once that say the same, where the database can do that (`locks`).
         """
+        with self._write() as connection:
+            take_turn(connection, alone=alone)
+            yield SqlRecords(connection, self._keybox, writing=True)
+
+    def probe(self) -> bool:
+        """Write the schema's revision over itself, durably; False where it is not this release's. Raises StorageError."""
+        with self._write() as connection:
+            return confirm_revision(connection)
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
         if not self._turn.acquire(timeout=PATIENCE):
             raise StorageError(f"another thread has been writing for {PATIENCE} s")
         try:
             with self._writer.begin() as connection:
-                take_turn(connection, alone=alone)
-                yield SqlRecords(connection, self._keybox, writing=True)
+                yield connection
         except SQLAlchemyError as error:
             raise storage_error(error) from error
         finally:

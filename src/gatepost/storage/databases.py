@@ -52,20 +52,6 @@ class Database(Protocol):
         ...
 
 
-def shown(url: str) -> str:
-    """Return ``url`` as it may be shown: without a password."""
-    return make_url(url).render_as_string(hide_password=True)
-
-
-def with_password(url: str, password: str) -> str:
-    """Return ``url`` with a password, unless it has one already or is none."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        return url
-    return url if parsed.password else parsed.set(password=password).render_as_string(hide_password=False)
-
-
 def database_of(url: str) -> Database:
     """Return the database that ``url`` names; raises InputError for another kind of URL, without repeating it."""
     try:
