@@ -31,7 +31,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 DEMO_PACKAGES := libnss3-tools
 TOKEN_PACKAGES := dbus libtpm2-pkcs11-1 libtpm2-pkcs11-tools libtss2-tcti-tabrmd0 opensc-pkcs11 softhsm2 swtpm tpm2-abrmd
-TEST_PACKAGES := curl faketime gnutls-bin libnss3-tools openssl $(TOKEN_PACKAGES)
+TEST_PACKAGES := curl faketime gnutls-bin libnss3-tools openssl postgresql $(TOKEN_PACKAGES)
 WINDOWS_PACKAGES := gcc-mingw-w64-x86-64-win32 wine wine64
 BENCH_PACKAGES := libnss3-tools wrk
 
@@ -49,7 +49,7 @@ run: debian-demo dev
 check: lint form types floors licences
 
 test: debian-test check docs
-	$(BIN)/pytest -n 2 --cov --cov-report=term
+	$(BIN)/pytest -n 2 --cov --cov-report=term --expect postgresql
 
 # What the type checker passes over elsewhere; what only a Windows can run, every branch of it; and what must come out the
 # same on every system.

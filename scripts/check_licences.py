@@ -21,6 +21,8 @@ ALLOWED = frozenset(
         "BSD-2-Clause",
         "BSD-3-Clause",
         "ISC",
+        # psycopg. A library that stays one, installed beside ours and replaceable there, asks nothing of our own work.
+        "LGPL-3.0-only",
         "MIT",
         "MIT-0",
         "MPL-2.0",

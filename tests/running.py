@@ -37,7 +37,7 @@ class Running(msgspec.Struct, frozen=True):
 @contextmanager
 def running_server(folder: Path) -> Iterator[Running]:
     """Start a server whose database is in ``folder``; end it when the block ends."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "tests.serve", str(folder), str(port)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         try:
@@ -50,7 +50,8 @@ def running_server(folder: Path) -> Iterator[Running]:
             process.wait(PATIENCE)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Ask the system for a port that nobody uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -102,11 +102,15 @@ class TooManyAttemptsError(GatepostError):
 
 
 class StorageError(GatepostError):
-    """The database cannot be used: locked by another server, unknown schema, full disk; ``detail`` says which."""
+    """The database cannot be used: locked by another server, unknown schema, full disk; ``detail`` says which.
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
+    ``undone``: nothing is wrong but that two writers stood in each other's way; the same again may well succeed.
+    """
+
+    def __init__(self, detail: str, undone: bool = False) -> None:  # noqa: FBT001, FBT002 - a field among others.
+        super().__init__(detail, undone)
         self.detail = detail
+        self.undone = undone
 
 
 class TransportError(GatepostError):

@@ -55,6 +55,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "sqlite3": ("stores/nssdb.py",),
     "sqlalchemy": ("storage/**",),
     "alembic": ("storage/**",),
+    "psycopg": ("storage/**",),
     # Faces: the terminal in cli, HTTP in web and client.
     "click": ("cli/**",),
     "rich": ("cli/**",),

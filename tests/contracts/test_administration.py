@@ -9,23 +9,23 @@ import pytest
 
 from gatepost.controlplane.ports import EVERY_RESULT, AuditFilter
 from gatepost.errors import NotFoundError, StorageError
-from tests.contracts.test_storage import DATABASES
+from tests.contracts.test_storage import Database
+from tests.kinds import KINDS, new_database
 from tests.storage import samples
 from tests.storage.samples import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from gatepost.storage.database import SqlStorage
 
 ALL = AuditFilter()
 
 
-@pytest.fixture(params=DATABASES)
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStorage]:
+@pytest.fixture(params=KINDS)
+def storage(request: pytest.FixtureRequest) -> Iterator[SqlStorage]:
     """Give storage of each kind with one account, number 1."""
-    made = DATABASES[request.param](tmp_path)
+    made = Database(new_database(request))
     opened = made.open()
     with opened.writing() as records:
         samples.store_account(records)

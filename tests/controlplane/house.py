@@ -205,20 +205,22 @@ def _empty_database() -> bytes:
 class House:
     """The parts, put together as `gatepost.cli.serving` does it."""
 
-    def __init__(self, folder: Path, url: str = URL) -> None:
-        """Make a database in ``folder`` and the parts on it."""
+    def __init__(self, folder: Path, url: str = URL, database: str = "", *, made: bool = False) -> None:
+        """Make a database in ``folder``, or at the URL ``database``, and the parts on it; ``made`` where it is there."""
         self.url = url
         self.clock = Clock()
-        database = folder / "gatepost.db"
-        database.write_bytes(_empty_database())
-        storage = open_storage(f"sqlite:///{database}", MASTER_KEY, os.urandom)
+        self.database = database or f"sqlite:///{folder / 'gatepost.db'}"
+        if not database:
+            (folder / "gatepost.db").write_bytes(_empty_database())
+        elif not made:
+            migrate(database)
+        storage = open_storage(self.database, MASTER_KEY, os.urandom)
         self.services = Services(storage=storage, now=self.clock, random=os.urandom)
         self.close = storage.close
-        self.created = create_account(self.services)
-        self.account_id = self.created.account_id
+        self.administrator = "" if made else create_account(self.services).token
         with self.services.storage.reading() as records:
             (account,) = records.accounts.all()
-        self.account = account.number
+        self.account, self.account_id = account.number, account.public_id
         self.enroller = Enroller(storage, self.clock, os.urandom, (url,))
         self.posture = Posture(storage, self.clock, (url,))
         self.intake = Intake(storage, self.posture, self.clock)
@@ -272,9 +274,9 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, url: str = URL) -> Iterator[House]:
+def open_house(folder: Path, url: str = URL, database: str = "") -> Iterator[House]:
     """Open a house whose intake runs for the block."""
-    house = House(folder, url)
+    house = House(folder, url, database)
     house.intake.start()
     try:
         yield house

@@ -22,6 +22,7 @@ from gatepost.errors import (
 )
 from gatepost.wire import jws
 from tests.controlplane.house import HOUR, MINUTE, House, Member, open_house
+from tests.kinds import KINDS, new_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
     from gatepost.wire.device import Acknowledgement, Report
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """Give a house of one account with one check."""
-    with open_house(tmp_path) as opened:
+@pytest.fixture(params=KINDS)
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    """Give a house of one account with one check, on each kind of database."""
+    with open_house(tmp_path, database=new_database(request)) as opened:
         opened.ask(cn="${hostname}")
         yield opened
 
@@ -316,17 +317,20 @@ class Counting:
         self._storage = house.services.storage
         self.writings = 0
         self.failure: Exception | None = None
+        self.failures: list[Exception] = []
 
     def reading(self) -> Any:  # noqa: ANN401 - as in the port.
         """Read."""
         return self._storage.reading()
 
     @contextmanager
-    def writing(self) -> Iterator[Records]:
+    def writing(self, *, alone: bool = True) -> Iterator[Records]:
         """Count, write, and fail where the commit would be."""
         self.writings += 1
-        with self._storage.writing() as records:
+        with self._storage.writing(alone=alone) as records:
             yield records
+            if self.failures:
+                raise self.failures.pop()
             if self.failure is not None:
                 raise self.failure
 
@@ -474,3 +478,31 @@ def test_the_database_is_asked_again_when_it_could_not_be_read(house: House) -> 
     storage.failing = False
     assert 1 == intake.submit(document).result(timeout=30).acknowledged
     intake.stop()
+
+
+# Several processes.
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_group_that_another_process_stood_in_the_way_of_is_written_again(house: House, failures: int) -> None:
+    """Nothing of the first attempt is left, and the device hears of none."""
+    member = house.admit()
+    storage = Counting(house)
+    storage.failures = [StorageError("deadlock", undone=True)] * failures
+    intake = Intake(storage, house.posture, house.clock)
+    intake.start()
+    assert 1 == intake.submit(signed(member, good(house, member))).result(timeout=30).acknowledged
+    intake.stop()
+    assert (failures + 1, 1) == (storage.writings, len(house.log()))
+
+
+def test_a_group_is_not_written_again_for_ever(house: House) -> None:
+    """After three attempts its devices are asked to come back."""
+    member = house.admit()
+    storage = Counting(house)
+    storage.failure = StorageError("deadlock", undone=True)
+    intake = Intake(storage, house.posture, house.clock)
+    intake.start()
+    assert isinstance(intake.submit(signed(member, good(house, member))).exception(timeout=30), StorageError)
+    intake.stop()
+    assert (3, ()) == (storage.writings, house.log())

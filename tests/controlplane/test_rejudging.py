@@ -280,8 +280,9 @@ def test_a_worker_that_ends_leaves_the_rest(house: House, monkeypatch: pytest.Mo
 class Broken:
     """A test double of a database that cannot be used."""
 
-    def writing(self) -> NoReturn:
+    def writing(self, *, alone: bool = True) -> NoReturn:
         """Refuse."""
+        del alone
         raise StorageError("the disk is full")
 
     reading = writing

@@ -16,6 +16,7 @@ from gatepost.errors import InputError, NotFoundError
 from gatepost.wire.management.check_options import CheckOptions, Sharing
 from gatepost.wire.management.shared_keys import OwnerBody
 from tests.controlplane.house import MINUTE, open_house
+from tests.kinds import KINDS, new_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from tests.controlplane.house import House, Member
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """Open a house for one test."""
-    with open_house(tmp_path) as opened:
+@pytest.fixture(params=KINDS)
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    """Open a house for one test, on each kind of database."""
+    with open_house(tmp_path, database=new_database(request)) as opened:
         yield opened
 
 

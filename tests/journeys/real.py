@@ -15,6 +15,7 @@ import httpx2
 import msgspec
 
 from tests.certificates import CertificateAuthority
+from tests.running import free_port
 from tests.services import rule_of
 
 if TYPE_CHECKING:
@@ -55,21 +56,14 @@ def gatepost(*words: object, **environment: str) -> Ended:
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
-def free_port() -> int:
-    """Ask the system for a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class RealServer(msgspec.Struct, frozen=True, kw_only=True):
     """A server that answers, its first account, and the certificate authority that was uploaded there."""
 
     url: str
     account: str
     token: str
-    database: str
+    console: tuple[str, ...]
+    """What a command on its console needs to find its database."""
     port: int
     authority: CertificateAuthority
     process: int
@@ -98,31 +92,41 @@ class RealServer(msgspec.Struct, frozen=True, kw_only=True):
 
     def enrollment_token(self) -> str:
         """Make a token that enrols a device."""
-        made = gatepost("server", "token", "create", "enrollment", "--database", self.database, "--format", "json")
+        made = gatepost("server", "token", "create", "enrollment", *self.console, "--format", "json")
         token: str = made.document["token"]
         return token
 
 
 @contextmanager
-def real_server(folder: Path, *more: object, scheme: str = "http", trust: Path | None = None) -> Iterator[RealServer]:
-    """Make a database in ``folder`` and serve it; ``more`` are further words of ``server run``."""
-    database, port = f"sqlite:///{folder / 'gatepost.db'}", free_port()
-    made = gatepost("server", "init", "--database", database, "--format", "json").document
-    listen = ("--database", database, "--listen", f"127.0.0.1:{port}")
-    command = [sys.executable, "-m", "gatepost", "server", "run", *listen, *map(str, more)]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+def real_server(
+    folder: Path, *more: object, scheme: str = "http", trust: Path | None = None, database: str = ""
+) -> Iterator[RealServer]:
+    """Make a database, in ``folder`` or where it is said, and serve it; ``more`` are further words of ``server run``."""
+    url = database or f"sqlite:///{folder / 'gatepost.db'}"
+    console, port = ("--database", url, "--master-key", str(folder / "master-key")), free_port()
+    made = gatepost("server", "init", *console, "--format", "json").document
+    with serving(folder / "log", port, *console, *more) as process:
+        yield RealServer(
+            url=f"{scheme}://127.0.0.1:{port}",
+            account=made["account_id"],
+            token=made["token"],
+            console=console,
+            port=port,
+            process=process.pid,
+            authority=CertificateAuthority.create(cn="Example Root CA"),
+            trust=None if trust is None else str(trust),
+        )
+
+
+@contextmanager
+def serving(log: Path, port: int, *words: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run one server process on a port, until the block ends."""
+    listen = ("--listen", f"127.0.0.1:{port}")
+    command = [sys.executable, "-m", "gatepost", "server", "run", *listen, *map(str, words)]
+    with log.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
         try:
             _wait_for(port, process)
-            yield RealServer(
-                url=f"{scheme}://127.0.0.1:{port}",
-                account=made["account_id"],
-                token=made["token"],
-                database=database,
-                port=port,
-                process=process.pid,
-                authority=CertificateAuthority.create(cn="Example Root CA"),
-                trust=None if trust is None else str(trust),
-            )
+            yield process
         finally:
             process.terminate()
             process.wait(PATIENCE)

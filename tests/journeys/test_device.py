@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.certificates import SERVER_AUTH, CertificateAuthority, dns, ip
-from tests.journeys.real import RealAgent, RealServer, free_port, gatepost, real_server
+from tests.journeys.real import RealAgent, RealServer, gatepost, real_server
+from tests.running import free_port
 from tests.stores.nss import add_pair, create_database, delete_certificate
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_a_second_server_is_refused_on_the_same_database_and_on_the_same_port(
 ) -> None:
     """In words, and the first one goes on."""
     port = free_port()
-    same = gatepost("server", "run", "--database", server.database, "--listen", f"127.0.0.1:{port}")
+    same = gatepost("server", "run", *server.console, "--listen", f"127.0.0.1:{port}")
     assert (3, True) == (same.code, "another server holds" in same.stderr)
     other = f"sqlite:///{tmp_path / 'other.db'}"
     assert 0 == gatepost("server", "init", "--database", other).code

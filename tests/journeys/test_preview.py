@@ -79,7 +79,7 @@ def test_what_a_server_refuses_is_said_in_words(server: RealServer, tmp_path: Pa
 def test_a_preview_whose_process_fails_is_told_so(server: RealServer, tmp_path: Path) -> None:
     """Here its master key is gone while it starts."""
     key = tmp_path / "nothing"
-    master_key = Path(server.database.removeprefix("sqlite:///") + ".master-key")
+    master_key = Path(server.console[-1])
     rule, rule_id = draft(server, tmp_path)
     master_key.rename(key)
     try:

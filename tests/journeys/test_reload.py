@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -32,7 +33,6 @@ from tests.journeys.real import PATIENCE, RealAgent, RealServer, real_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.certificates import Issued
 
@@ -321,7 +321,7 @@ def test_each_report_is_recorded_once_while_the_server_is_reloaded(tmp_path: Pat
         done.set()
         for thread in threads:
             thread.join(PATIENCE)
-    storage = open_storage(server.database, (tmp_path / "gatepost.db.master-key").read_bytes(), os.urandom)
+    storage = open_storage(server.console[1], Path(server.console[3]).read_bytes(), os.urandom)
     with storage.reading() as records:
         kept = [item.last_sequence for item in records.devices.all(1, 0, 10)]
     storage.close()

@@ -13,6 +13,7 @@ import pytest
 
 from gatepost.errors import InputError, StorageError
 from gatepost.storage.database import SqlStorage, open_storage
+from gatepost.storage.databases import database_of
 from gatepost.storage.keybox import Keybox
 from gatepost.storage.migration import migrate
 from gatepost.storage.sqlite import make_file, open_readers, path_of
@@ -134,14 +135,14 @@ def test_a_url_names_one_file_whatever_the_way_to_it(tmp_path: Path) -> None:
         "sqlite:///:memory:",
         "sqlite:///gatepost.db?mode=memory",
         "sqlite://host/gatepost.db",
-        "postgresql://gatepost@localhost/gatepost",
         "mysql://secret:secret@localhost/gatepost",
+        "postgresql://secret:secret@localhost",
     ],
 )
-def test_a_url_is_refused_when_it_names_no_file(url: str) -> None:
-    """Only a SQLite file can be used yet; a password in the URL is not repeated."""
+def test_a_url_is_refused_when_it_names_no_database(url: str) -> None:
+    """Neither a file nor a database on a server of PostgreSQL; a password in the URL is not repeated."""
     with pytest.raises(InputError) as caught:
-        path_of(url)
+        database_of(url)
     assert caught.value.field == "database"
     assert "secret" not in str(caught.value)
 

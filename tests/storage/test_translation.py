@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from gatepost.storage.translation import is_missing_reference, sqlite_code, storage_error
+from gatepost.storage.translation import code_of, is_missing_reference, storage_error
 
 
 class _DriverError(Exception):
@@ -49,7 +49,7 @@ def test_an_error_is_said_in_words(code: str, words: str) -> None:
 def test_an_error_that_is_not_the_drivers_is_said_too(error: SQLAlchemyError, words: str) -> None:
     """Nothing passes the door untranslated."""
     assert words == storage_error(error).detail
-    assert "" == sqlite_code(error)
+    assert "" == code_of(error)
 
 
 @pytest.mark.parametrize(("code", "missing"), [("FOREIGNKEY", True), ("UNIQUE", False), ("NOTNULL", False)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, cast
@@ -11,31 +10,25 @@ import click
 import msgspec
 
 from gatepost.cli.choice import Choice
+from gatepost.cli.copies import backup, restore
+from gatepost.cli.database import make_folder, master_key_file, master_key_option, open_database
 from gatepost.cli.listening import check_tls, own_url, parse_address, public_url, try_address
 from gatepost.cli.operator_log import FORMS, LEVELS
 from gatepost.cli.server_config import database_options, limit_settings, metrics_token, with_one_database
 from gatepost.cli.server_settings import LONG_POLLS, ServerSettings, show_database
-from gatepost.cli.serving import now, serve
+from gatepost.cli.serving import serve
 from gatepost.cli.words import printable
-from gatepost.errors import ConflictError, InputError, StateError, StorageError
+from gatepost.errors import ConflictError, InputError
 
 if TYPE_CHECKING:
-    from gatepost.controlplane.administration.services import Services
     from gatepost.controlplane.ports import Account
     from gatepost.storage.database import SqlStorage
 
 _LISTEN: Final = "127.0.0.1:8640"
-_SQLITE: Final = "sqlite:///"
 _WORDS: Final = "gatepost.cli.server.words"
 """Where a command's context keeps the words that it was called with."""
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
-_master_key_option = click.option(
-    "--master-key",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="GATEPOST_MASTER_KEY_FILE",
-    help="File of the key that wraps the secrets in the database. [default: beside the database]",
-)
 _format_option = click.option("--format", "form", type=Choice(["text", "json"]), default="text", show_default=True)
 
 
@@ -72,7 +65,7 @@ def server() -> None:
 
 @server.command()
 @database_options
-@_master_key_option
+@master_key_option
 @click.option("--email", help="The first administrator's e-mail address, for X-Auth-Email.")
 @_format_option
 def init(database: str, master_key: Path | None, email: str | None, form: str) -> None:
@@ -80,9 +73,9 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
     from gatepost.controlplane.administration.accounts import create_account
     from gatepost.storage.migration import migrate as migrate_database
 
-    _make_folder(database)
+    make_folder(database)
     migrate_database(database)
-    storage, services = _open(database, master_key, new=True)
+    storage, services = open_database(database, master_key, new=True)
     try:
         with storage.reading() as records:
             if records.accounts.all():
@@ -100,6 +93,10 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
     click.echo(f"account  {made.account_id}")
     click.echo(f"token    {made.token}")
     click.echo("The token is the administrator's and is not shown again. Next: gatepost server run", err=True)
+
+
+server.add_command(backup)
+server.add_command(restore)
 
 
 @server.command()
@@ -123,7 +120,7 @@ class _Remembering(click.Command):
 
 @server.command(cls=_Remembering)
 @database_options
-@_master_key_option
+@master_key_option
 @click.option("--listen", default=_LISTEN, show_default=True, envvar="GATEPOST_LISTEN", help="HOST:PORT")
 @click.option(
     "--public-url",
@@ -193,7 +190,7 @@ def _settings(options: _RunOptions) -> ServerSettings:
     check_tls(certificate, options["tls_key"], host)
     return ServerSettings(
         database=options["database"],
-        master_key=_master_key(options["database"], options["master_key"]),
+        master_key=master_key_file(options["database"], options["master_key"]),
         host=host,
         port=port,
         public_urls=tuple(map(public_url, options["public_urls"])) or (own_url(host, port, certificate),),
@@ -226,7 +223,7 @@ def _try_database(database: str, master_key: Path | None) -> None:
     """Open the database once, with all its secrets, so that what is wrong is said in words before any worker starts."""
     from gatepost.controlplane.keys import load_keys
 
-    storage, _ = _open(database, master_key)
+    storage, _ = open_database(database, master_key)
     try:
         with storage.reading() as records:
             accounts = records.accounts.all()
@@ -248,7 +245,7 @@ def token() -> None:
 @token.command()
 @click.argument("kind", type=Choice(["enrollment", "administrator"]))
 @database_options
-@_master_key_option
+@master_key_option
 @click.option("--name", default="", help="What it is for.")
 @click.option("--uses", type=click.IntRange(1, 1_000_000), help="Enrolments that it admits. [default: any number]")
 @click.option("--expires-in", help="Such as 24h. [default: enrolment 7 days, administrators' never]")
@@ -261,7 +258,7 @@ def create(**options: Unpack[_CreateOptions]) -> None:
     from gatepost.wire.management.tokens import TokenBody
 
     given = {key: options[key] for key in ("kind", "name", "uses", "expires_in")}
-    storage, services = _open(options["database"], options["master_key"])
+    storage, services = open_database(options["database"], options["master_key"])
     try:
         body = convert_strictly({key: value for key, value in given.items() if value is not None}, TokenBody, "")
         made = create_token(services, _account(storage, options["account"]).number, body)
@@ -274,14 +271,14 @@ def create(**options: Unpack[_CreateOptions]) -> None:
 
 @token.command("list")
 @database_options
-@_master_key_option
+@master_key_option
 @click.option("--account", help="The account's id, where the database holds several.")
 @_format_option
 def list_all(database: str, master_key: Path | None, account: str | None, form: str) -> None:
     """List the tokens, without their texts."""
     from gatepost.controlplane.administration.tokens import list_tokens
 
-    storage, services = _open(database, master_key)
+    storage, services = open_database(database, master_key)
     try:
         found = list_tokens(services, _account(storage, account).number, None)
     finally:
@@ -298,13 +295,13 @@ def list_all(database: str, master_key: Path | None, account: str | None, form: 
 @token.command()
 @click.argument("token_id")
 @database_options
-@_master_key_option
+@master_key_option
 @click.option("--account", help="The account's id, where the database holds several.")
 def revoke(token_id: str, database: str, master_key: Path | None, account: str | None) -> None:
     """Revoke the token with this id, as `token list` shows it."""
     from gatepost.controlplane.administration.tokens import revoke_token
 
-    storage, services = _open(database, master_key)
+    storage, services = open_database(database, master_key)
     try:
         revoke_token(services, _account(storage, account).number, token_id)
     finally:
@@ -312,48 +309,10 @@ def revoke(token_id: str, database: str, master_key: Path | None, account: str |
     click.echo(f"token {token_id} is revoked")
 
 
-def _make_folder(database: str) -> None:
-    """Make the folder of a new SQLite database, for its owner alone; what exists stays as it is."""
-    if database.startswith(_SQLITE):
-        folder = Path(database.removeprefix(_SQLITE)).parent
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                "--database", f"lies in a folder that cannot be made: {folder}: {error.strerror}"
-            ) from error
-
-
 def _of_flag(error: InputError) -> InputError:
     """Name the flag where a use case names the field of a document: ``/expires_in`` is ``--expires-in``."""
     field = error.field
     return InputError(f"--{field[1:].replace('_', '-')}" if field[:1] == "/" else field, error.problem, error.allowed)
-
-
-def _open(database: str, master_key: Path | None, *, new: bool = False) -> tuple[SqlStorage, Services]:
-    """Open the database. A master key is made for a ``new`` one alone: made later, it would hide that the right one is lost."""
-    from gatepost.controlplane.administration.services import Services
-    from gatepost.storage.database import open_storage
-    from gatepost.storage.keybox import read_or_create_master_key
-    from gatepost.storage.sqlite import path_of
-
-    if not path_of(database).exists():
-        raise StorageError(f"there is no database at {path_of(database)}; `gatepost server init` makes one")
-    path = _master_key(database, master_key)
-    if not new and not path.exists():
-        raise StateError(str(path), "is missing: the master key that opens the secrets in the database")
-    key = read_or_create_master_key(path, secrets.token_bytes)
-    storage = open_storage(database, key, secrets.token_bytes)
-    return storage, Services(storage=storage, now=now, random=secrets.token_bytes)
-
-
-def _master_key(database: str, given: Path | None) -> Path:
-    """Return the key's file: the one given, or the one beside a SQLite database."""
-    if given is not None:
-        return given
-    if not database.startswith(_SQLITE):
-        raise InputError("--master-key", "is missing", "a file outside the database, 0600")
-    return Path(database.removeprefix(_SQLITE) + ".master-key")
 
 
 def _account(storage: SqlStorage, given: str | None) -> Account:

@@ -75,7 +75,7 @@ def database_options(command: Callable[..., None]) -> Callable[..., None]:
         default=DATABASE,
         show_default=True,
         envvar="GATEPOST_DATABASE",
-        help="sqlite:///FILE, with a fourth slash for an absolute path.",
+        help="sqlite:///FILE, with a fourth slash for an absolute path; or postgresql://USER@HOST:PORT/NAME.",
     )
     @click.option(
         "--database-file",

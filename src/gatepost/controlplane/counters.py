@@ -7,6 +7,7 @@ different one would be another time series, for as long as the process lives.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gatepost.errors import StorageError
@@ -112,9 +113,9 @@ class CountedStorage:
         """Open a transaction that only reads."""
         return self._counted(self._storage.reading)
 
-    def writing(self) -> AbstractContextManager[Records]:
+    def writing(self, *, alone: bool = True) -> AbstractContextManager[Records]:
         """Open a transaction that writes."""
-        return self._counted(self._storage.writing)
+        return self._counted(partial(self._storage.writing, alone=alone))
 
     @contextmanager
     def _counted(self, begin: _Begin) -> Iterator[Records]:

@@ -16,6 +16,7 @@ import msgspec
 
 from gatepost.controlplane.counters import UNCOUNTED
 from gatepost.controlplane.evidence import Reported, keep_evidence
+from gatepost.controlplane.late_log import LateLog
 from gatepost.controlplane.meanwhile import tell_meanwhile
 from gatepost.controlplane.overruling import overrule
 from gatepost.controlplane.ports import StoredResult
@@ -35,7 +36,7 @@ from gatepost.errors import GatepostError, OverloadedError, ReportRefusedError, 
 from gatepost.wire.device import Acknowledgement, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.ports import Records, Storage
@@ -45,6 +46,8 @@ _MAXIMUM_WAITING: Final = 4_096
 _MAXIMUM_GROUP: Final = 256
 """Reports in one transaction: an fsync is cheap by then, and other writers want their turn."""
 _RETRY_AFTER: Final = 5
+_ATTEMPTS: Final = 3
+"""How often a group is written that the database undid because another process's stood in its way."""
 
 
 class _Waiting(msgspec.Struct):
@@ -148,11 +151,14 @@ class Intake:
         if judged := [item for item in wanted if item.judged is not None and not item.answer.done()]:
             self._finish(judged)
 
-    def _finish(self, group: list[_Waiting]) -> None:
+    def _finish(self, group: list[_Waiting], attempts: int = _ATTEMPTS) -> None:
         """Commit and answer; one report that cannot be written must not take the others of its group with it."""
         try:
             self._commit(group)
         except StorageError as error:
+            if error.undone and attempts > 1:
+                self._finish(group, attempts - 1)
+                return
             # The database's own trouble: each of them would meet it.
             _fail(group, error)
         except Exception as error:  # noqa: BLE001 - as in `_take`.
@@ -172,8 +178,15 @@ class Intake:
             item.answer.set_exception(refused)
 
     def _commit(self, group: list[_Waiting]) -> None:
-        with self._storage.writing() as records:
-            answers = [(item, self._record(records, item.judged)) for item in group if item.judged is not None]
+        """Write a group beside those of other processes: keys first, then registrations in one order, then the log."""
+        judged = [(item, item.judged) for item in group if item.judged is not None]
+        judged.sort(key=lambda pair: _place(pair[1]))
+        with self._storage.writing(alone=False) as records:
+            records.proved_keys.hold(key for _, report in judged for key in _keys(report))
+            log = LateLog(records.posture_log)
+            records.posture_log = log
+            answers = [(item, self._record(records, report)) for item, report in judged]
+            log.write()
         self._counters.committed(len(answers))
         for item, recorded in answers:
             if isinstance(recorded.answer, GatepostError):
@@ -223,6 +236,18 @@ class Intake:
             next_in=min(schedules, default=DEFAULT_SCHEDULE),
             verdicts=tuple(_verdict(item) for item in judged.judgements if not item.live.stored.trial),
         )
+
+
+def _place(judged: Judged) -> tuple[int, int]:
+    """Return by what a group is put in order: one that is the same in every process."""
+    return judged.registration.account, judged.registration.number
+
+
+def _keys(judged: Judged) -> Iterator[tuple[int, bytes]]:
+    """Give the keys that a report proves."""
+    for judgement in judged.judgements:
+        if judgement.key_digest is not None:
+            yield judged.registration.account, judgement.key_digest
 
 
 def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement) -> Judgement:

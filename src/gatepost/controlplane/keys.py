@@ -42,6 +42,15 @@ def make_keys(records: Records, account: Account, random: Callable[[int], bytes]
     records.secrets.put(account.number, _SIGNING_KEY, encoded, now)
 
 
+def renew_nonce_secret(records: Records, account: int, random: Callable[[int], bytes], now: int) -> None:
+    """Make another secret for nonces: those that were issued under the one before answer nothing any more.
+
+    Raises StorageError, as `load_keys`, when the secrets belong to another master key.
+    """
+    load_keys(records, account)
+    records.secrets.replace(account, _NONCE_SECRET, random(32), now)
+
+
 def load_keys(records: Records, account: int) -> AccountKeys:
     """Return the secrets of an account; raises StorageError when one is missing."""
     nonce_secret = records.secrets.get(account, _NONCE_SECRET)

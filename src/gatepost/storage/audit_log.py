@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 
 from gatepost.controlplane.ports import Actor, AuditEntry, AuditLine
 from gatepost.storage.bounds import page
+from gatepost.storage.locks import hold_log
 from gatepost.storage.tables import audit_log
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ class SqlAuditLog:
         self._connection = connection
 
     def append(self, account: int, entry: AuditEntry) -> None:
-        """Write one line."""
+        """Write one line. Who has a number commits before the next one is given (`locks`)."""
         values = msgspec.structs.asdict(entry)
         values |= {"account": account, "actor": msgspec.json.encode(entry.actor).decode(), "actor_id": entry.actor.id}
+        hold_log(self._connection, account)
         self._connection.execute(_ADD, values)
 
     def read(self, account: int, wanted: AuditFilter, below: int | None, limit: int) -> tuple[AuditLine, ...]:

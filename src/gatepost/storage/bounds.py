@@ -11,6 +11,8 @@ from gatepost.errors import ConflictError, InputError
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
+PATIENCE: Final = 10
+"""Seconds to wait for another process, or another thread, that writes; a group commit takes some thousandths of one."""
 MAXIMUM_ACCOUNTS: Final = 1_000
 """Accounts of one server: each is an organisation."""
 MAXIMUM_TOKENS: Final = 10_000

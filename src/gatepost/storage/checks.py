@@ -47,7 +47,7 @@ _VERSION = select(accounts.c.checks_version).where(accounts.c.number == bindpara
 _TOUCH = (
     update(accounts)
     .where(accounts.c.number == bindparam("in_account"))
-    .values(checks_version=accounts.c.checks_version + 1)
+    .values(checks_version=accounts.c.checks_version + bindparam("steps"))
 )
 
 
@@ -86,9 +86,9 @@ def _values(check: StoredCheck) -> dict[str, Any]:
     return values
 
 
-def raise_version(connection: Connection, account: int) -> None:
+def raise_version(connection: Connection, account: int, steps: int = 1) -> None:
     """Raise the number that tells agents and snapshots that the account's checks or uploads have changed."""
-    connection.execute(_TOUCH, {"in_account": account})
+    connection.execute(_TOUCH, {"in_account": account, "steps": steps})
 
 
 class SqlChecks:
@@ -134,9 +134,9 @@ class SqlChecks:
         """Return a number that rises with every change of the account's checks or uploads (0 at first)."""
         return self._connection.scalar(_VERSION, {"account": account}) or 0
 
-    def touch(self, account: int) -> None:
-        """Raise that number."""
-        raise_version(self._connection, account)
+    def touch(self, account: int, steps: int = 1) -> None:
+        """Raise that number, by one or by more."""
+        raise_version(self._connection, account, steps)
 
     @contextmanager
     def _refusing_an_unknown_upload(self, check: StoredCheck) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The database as `ports.Storage`: many readers, one writer at a time, and nothing but our errors at the door."""
+"""The database as `ports.Storage`: many readers, in each process one writer at a time, and nothing but our errors at the door."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from gatepost.errors import StorageError
 from gatepost.storage.accounts import SqlAccounts
 from gatepost.storage.audit_log import SqlAuditLog
+from gatepost.storage.bounds import PATIENCE
 from gatepost.storage.certificates import SqlCertificates
 from gatepost.storage.checks import SqlChecks
+from gatepost.storage.databases import database_of
 from gatepost.storage.devices import SqlDevices
 from gatepost.storage.evidence import SqlEvidence
 from gatepost.storage.keybox import Keybox
+from gatepost.storage.locks import take_turn
 from gatepost.storage.posture_log import SqlPostureLog
 from gatepost.storage.proved_keys import SqlProvedKeys
 from gatepost.storage.resources import SqlResources
 from gatepost.storage.results import SqlResults
 from gatepost.storage.revisions import confirm_revision, refuse_other_revision
 from gatepost.storage.secrets import SqlSecrets
-from gatepost.storage.sqlite import PATIENCE, open_readers, open_writer, path_of
 from gatepost.storage.tokens import SqlTokens
 from gatepost.storage.translation import storage_error
 from gatepost.storage.users import SqlUsers
@@ -53,13 +55,13 @@ if TYPE_CHECKING:
 class SqlRecords:
     """`ports.Records`: all of storage within one transaction of ``connection``."""
 
-    def __init__(self, connection: Connection, keybox: Keybox) -> None:
+    def __init__(self, connection: Connection, keybox: Keybox, *, writing: bool) -> None:
         self.accounts: Accounts = SqlAccounts(connection)
         self.tokens: Tokens = SqlTokens(connection)
         self.certificates: Certificates = SqlCertificates(connection)
         self.checks: Checks = SqlChecks(connection)
         self.devices: Devices = SqlDevices(connection)
-        self.results: Results = SqlResults(connection)
+        self.results: Results = SqlResults(connection, writing=writing)
         self.proved_keys: ProvedKeys = SqlProvedKeys(connection)
         self.posture_log: PostureLog = SqlPostureLog(connection)
         self.secrets: Secrets = SqlSecrets(connection, keybox)
@@ -83,15 +85,19 @@ class SqlStorage:
         """Open a transaction that only reads: it sees one state of the database, and a write in it is refused."""
         try:
             with self._readers.connect() as connection:
-                yield SqlRecords(connection, self._keybox)
+                yield SqlRecords(connection, self._keybox, writing=False)
         except SQLAlchemyError as error:
             raise storage_error(error) from error
 
     @contextmanager
-    def writing(self) -> Iterator[Records]:
-        """Open a transaction that writes; it is durable when the block ends, and undone when the block raises."""
+    def writing(self, *, alone: bool = True) -> Iterator[Records]:
+        """Open a transaction that writes; it is durable when the block ends, and undone when the block raises.
+
+        ``alone`` False lets other processes write at once that say the same, where the database can do that (`locks`).
+        """
         with self._write() as connection:
-            yield SqlRecords(connection, self._keybox)
+            take_turn(connection, alone=alone)
+            yield SqlRecords(connection, self._keybox, writing=True)
 
     def probe(self) -> bool:
         """Write the schema's revision over itself, durably; False where it is not this release's. Raises StorageError."""
@@ -117,17 +123,17 @@ class SqlStorage:
 
 
 def open_storage(url: str, master_key: bytes, random: Callable[[int], bytes]) -> SqlStorage:
-    """Open the database that ``url`` names (``sqlite:///FILE``), which must have exactly the schema of this release.
+    """Open the database that ``url`` names (`databases`), which must have exactly the schema of this release.
 
     ``random`` returns as many random bytes as it is asked for. Raises InputError for another kind of URL and StorageError
-    for a file that is missing, damaged, of another kind or of another release.
+    for a database that is missing, damaged, of another kind or of another release, or cannot be reached.
     """
-    path = path_of(url)
+    database = database_of(url)
     keybox = Keybox(master_key, random)
-    readers = open_readers(path)
+    readers = database.open_readers()
     try:
-        refuse_other_revision(readers, path)
+        refuse_other_revision(readers, database.name)
     except StorageError:
         readers.dispose()
         raise
-    return SqlStorage(readers, open_writer(path), keybox)
+    return SqlStorage(readers, database.open_writer(), keybox)

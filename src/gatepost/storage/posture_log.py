@@ -11,6 +11,7 @@ from gatepost.core.device import DeviceFacts
 from gatepost.core.log import PostureEntry
 from gatepost.errors import NotFoundError
 from gatepost.storage.bounds import page
+from gatepost.storage.locks import hold_log
 from gatepost.storage.tables import checks, devices, posture_log, registrations
 from gatepost.storage.verdicts import COLUMNS, result_of, values_of
 
@@ -44,7 +45,11 @@ _SOURCE = (
     .join(checks, (checks.c.account == registrations.c.account) & (checks.c.number == bindparam("with_check")))
     .where(registrations.c.account == bindparam("in_account"), registrations.c.number == bindparam("with_registration"))
 )
-_APPEND = insert(posture_log).from_select([*_COPIED, *_ENTRY], _SOURCE, include_defaults=False)
+_APPEND = (
+    insert(posture_log)
+    .from_select([*_COPIED, *_ENTRY], _SOURCE, include_defaults=False)
+    .execution_options(preserve_rowcount=True)
+)
 _NEWEST = (
     select(
         posture_log.c.number,
@@ -84,6 +89,7 @@ class SqlPostureLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._held: set[int] = set()
 
     def append(self, account: int, registration: int, check: int, entry: PostureEntry) -> None:
         """Write one line; device and check are copied as they are now, so that the line outlives them.
@@ -101,6 +107,9 @@ class SqlPostureLog:
             "reports": entry.reports,
             **values_of(entry.result),
         }
+        if account not in self._held:
+            hold_log(self._connection, account)
+            self._held.add(account)
         if self._connection.execute(_APPEND, values).rowcount != 1:
             raise NotFoundError("registration or posture rule", f"{registration}, {check}")
 

@@ -9,9 +9,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import KeyHolder
 from gatepost.storage.bounds import page
+from gatepost.storage.locks import hold_keys
 from gatepost.storage.tables import devices, proved_keys, registrations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import Connection
 
     from gatepost.storage.tables import AnyRow
@@ -83,6 +86,10 @@ class SqlProvedKeys:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._prove = STATEMENTS[connection.dialect.name]
+
+    def hold(self, keys: Iterable[tuple[int, bytes]]) -> None:
+        """Keep other processes from proving these keys, each of an account, until the transaction ends."""
+        hold_keys(self._connection, keys)
 
     def prove(self, account: int, key_digest: bytes, registration: int, ends_at: int) -> None:
         """Note that a registration proved a key, until ``ends_at`` (ms)."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, delete, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 
 from gatepost.controlplane.ports import EVERY_RESULT, StoredResult
 from gatepost.errors import NotFoundError
 from gatepost.storage.bounds import page
-from gatepost.storage.tables import results
-from gatepost.storage.translation import is_missing_reference
+from gatepost.storage.tables import checks, claims, evidence, registrations, results
 from gatepost.storage.verdicts import COLUMNS, result_of, values_of
 
 if TYPE_CHECKING:
@@ -26,9 +24,22 @@ _REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_d
 
 
 def _put(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
-    """Return the one statement that each dialect spells by itself: insert, or else update."""
+    """Return the one statement that each dialect spells by itself: insert, or else update; nothing where a pair is missing.
+
+    A foreign key would say so too, but on PostgreSQL at the price of the transaction.
+    """
+    names = (*_KEY, *_REST)
+    row = (
+        select(*(bindparam(name, type_=results.c[name].type) for name in names))
+        .join_from(registrations, checks, checks.c.account == registrations.c.account)
+        .where(registrations.c.account == bindparam("account"))
+        .where(registrations.c.number == bindparam("registration_number"))
+        .where(checks.c.number == bindparam("check_number"))
+    )
+    insert = insert.from_select(names, row, include_defaults=False)
     changes = {name: insert.excluded[name] for name in _REST}
-    return insert.on_conflict_do_update(index_elements=_KEY, set_=changes)
+    # How many rows were written is the answer to whether the pair is there; of an insertion it is not kept by itself.
+    return insert.on_conflict_do_update(index_elements=_KEY, set_=changes).execution_options(preserve_rowcount=True)
 
 
 STATEMENTS: Final = {"sqlite": _put(sqlite.insert(results)), "postgresql": _put(postgresql.insert(results))}
@@ -38,12 +49,21 @@ _SELECT = select(results.c.registration_number, results.c.check_number, *(result
 _IN_ACCOUNT = results.c.account == bindparam("account")
 _ORDER = (results.c.registration_number, results.c.check_number)
 _FIND = _SELECT.where(_IN_ACCOUNT, results.c.registration_number == bindparam("registration")).order_by(*_ORDER)
+# A result that is read in order to be written anew stays as it was read until then.
+_FIND_TO_WRITE = _FIND.with_for_update()
 _OF_ONE = _SELECT.where(
     _IN_ACCOUNT,
     results.c.registration_number == bindparam("registration"),
     results.c.check_number > bindparam("check"),
 )
 _ABOVE = _SELECT.where(_IN_ACCOUNT, tuple_(*_ORDER) > tuple_(bindparam("registration"), bindparam("check")))
+_END_ALL = (
+    update(results)
+    .where(results.c.account == bindparam("in_account"))
+    .where(or_(results.c.ends_at.is_(None), results.c.ends_at > bindparam("now")))
+    .values(ends_at=bindparam("now"))
+)
+_FORGET = tuple(delete(table).where(table.c.account == bindparam("in_account")) for table in (evidence, claims))
 
 
 def _stored_result(row: AnyRow) -> StoredResult:
@@ -63,13 +83,14 @@ def _stored_result(row: AnyRow) -> StoredResult:
 class SqlResults:
     """`ports.Results` within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, writing: bool) -> None:
         self._connection = connection
+        self._find = _FIND_TO_WRITE if writing else _FIND
         self._put = STATEMENTS[connection.dialect.name]
 
     def find(self, account: int, registration: int) -> tuple[StoredResult, ...]:
         """Return a registration's results."""
-        rows = self._connection.execute(_FIND, {"account": account, "registration": registration})
+        rows = self._connection.execute(self._find, {"account": account, "registration": registration})
         return tuple(_stored_result(row) for row in rows)
 
     def put(self, account: int, result: StoredResult) -> None:
@@ -86,13 +107,8 @@ class SqlResults:
             "claim_digest": result.claim_digest,
             **values_of(result.result),
         }
-        try:
-            self._connection.execute(self._put, values)
-        except IntegrityError as error:
-            if is_missing_reference(error):
-                reference = f"{result.registration}, {result.check}"
-                raise NotFoundError("registration or posture rule", reference) from error
-            raise
+        if self._connection.execute(self._put, values).rowcount != 1:
+            raise NotFoundError("registration or posture rule", f"{result.registration}, {result.check}")
 
     def all(
         self, account: int, after: tuple[int, int], limit: int, wanted: ResultFilter = EVERY_RESULT
@@ -112,3 +128,9 @@ class SqlResults:
             query = query.where(results.c.status == wanted.status)
         rows = self._connection.execute(query.order_by(*_ORDER).limit(page(limit)), values)
         return tuple(_stored_result(row) for row in rows)
+
+    def end_all(self, account: int, now: int) -> int:
+        """Let no result of the account count any more, nor what could be judged again; return how many still did."""
+        for forget in _FORGET:
+            self._connection.execute(forget, {"in_account": account})
+        return self._connection.execute(_END_ALL, {"in_account": account, "now": now}).rowcount

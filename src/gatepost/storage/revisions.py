@@ -12,27 +12,25 @@ from gatepost.storage.tables import REVISIONS
 from gatepost.storage.translation import storage_error
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Connection, Engine
 
 # Alembic keeps the revision in this table, by itself.
 _alembic_version = Table("alembic_version", MetaData(), Column("version_num", Text))
 
 
-def refuse_other_revision(engine: Engine, path: Path) -> None:
+def refuse_other_revision(engine: Engine, name: str) -> None:
     """Raise StorageError unless the database's revision is the one that this release works with."""
     try:
         with engine.connect() as connection:
-            revision = revision_of(connection, path)
+            revision = revision_of(connection, name)
     except SQLAlchemyError as error:
         raise storage_error(error) from error
     if revision == REVISIONS[-1]:
         return
     if not revision or revision in REVISIONS:
         state = f"has the schema of an older release ({revision})" if revision else "has no tables yet"
-        raise StorageError(f"{path} {state}; run `gatepost server migrate`")
-    raise StorageError(f"{path} {unknown(revision)}")
+        raise StorageError(f"{name} {state}; run `gatepost server migrate`")
+    raise StorageError(f"{name} {unknown(revision)}")
 
 
 def confirm_revision(connection: Connection) -> bool:
@@ -50,11 +48,16 @@ def unknown(revision: str) -> str:
     )
 
 
-def revision_of(connection: Connection, path: Path) -> str:
+def has_tables(connection: Connection) -> bool:
+    """Tell whether there is any table, whosever it is."""
+    return bool(inspect(connection).get_table_names())
+
+
+def revision_of(connection: Connection, name: str) -> str:
     """Return the database's revision, empty when it has no tables; raises StorageError when it is not Gatepost's."""
     names = inspect(connection).get_table_names()
     if _alembic_version.name in names:
         return connection.scalar(select(_alembic_version.c.version_num)) or ""
     if names:
-        raise StorageError(f"{path} is a database of another program")
+        raise StorageError(f"{name} is a database of another program")
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatepost.errors import ConflictError
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 _GET = select(secrets.c.wrapped).where(secrets.c.account == bindparam("account"), secrets.c.name == bindparam("name"))
 _PUT = insert(secrets)
+_REPLACE = (
+    update(secrets)
+    .where(secrets.c.account == bindparam("in_account"), secrets.c.name == bindparam("with_name"))
+    .values(wrapped=bindparam("wrapped"), created_at=bindparam("created_at"))
+)
 
 
 class SqlSecrets:
@@ -41,3 +46,8 @@ class SqlSecrets:
                 )
         except IntegrityError as error:
             raise ConflictError("secret", f"{name!r} is there already") from error
+
+    def replace(self, account: int, name: str, value: bytes, now: int) -> None:
+        """Store another secret in the place of one that is there, wrapped."""
+        values = {"in_account": account, "with_name": name, "created_at": now}
+        self._connection.execute(_REPLACE, {**values, "wrapped": self._keybox.wrap(account, name, value)})

@@ -1,5 +1,7 @@
 """On one SQLite file exactly one server runs: it holds a lock beside the file for as long as it lives.
 
+On PostgreSQL any number of servers may run, and no lock is held.
+
 A command that opens the same database for a moment takes no such lock; the database serialises the two by itself.
 """
 
@@ -10,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from gatepost.errors import StorageError
-from gatepost.storage.sqlite import path_of
+from gatepost.storage.databases import database_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,9 +20,17 @@ if TYPE_CHECKING:
 
 
 class ServerLock:
-    """The lock, held until `close` or the end of the process; the empty file stays, since removing it would be a race."""
+    """The lock, held until `close` or the end of the process; the empty file stays, since removing it would be a race.
 
-    def __init__(self, path: Path) -> None:
+    Without a file it locks nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._descriptor = -1
+        if path is not None:
+            self._take(path)
+
+    def _take(self, path: Path) -> None:
         try:
             self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -28,7 +38,7 @@ class ServerLock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            os.close(self._descriptor)
+            self.close()
             if isinstance(error, BlockingIOError):
                 raise StorageError(f"another server holds {path}: one database has one server") from error
             raise StorageError(f"the lock {path} cannot be taken: {error.strerror}") from error
@@ -51,6 +61,5 @@ class ServerLock:
 
 
 def take_server_lock(url: str) -> ServerLock:
-    """Lock ``FILE.lock`` beside the database's file; raises StorageError when another server has it."""
-    path = path_of(url)
-    return ServerLock(path.with_name(f"{path.name}.lock"))
+    """Lock ``FILE.lock`` beside a database's file; raises StorageError when another server has it."""
+    return ServerLock(database_of(url).lock_file)

@@ -1,6 +1,6 @@
 """All that is SQLite's own: where the file is, how it is opened, and what makes a commit durable.
 
-Another database gets a file like this one; no other file of this room may know which database it speaks to.
+`postgresql` is the file beside this one, and `databases` chooses between them.
 Sources: sqlite.org/pragma.html, sqlite.org/wal.html; Python's ``sqlite3`` commits before DDL by itself up to 3.11, so its
 own transactions are switched off and every ``BEGIN`` is ours.
 """
@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from gatepost.errors import InputError, StorageError
+from gatepost.storage.bounds import PATIENCE
 from gatepost.storage.translation import refuse_value
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
-
-PATIENCE: Final = 10
-"""Seconds to wait for another process, or another thread, that writes; a group commit takes some thousandths of one."""
 
 READERS: Final = 8
 """Connections for reading that are kept open."""
@@ -43,17 +40,40 @@ _WRITING: Final = (*_DURABLE, "PRAGMA foreign_keys = ON")
 _READING: Final = (*_DURABLE, "PRAGMA query_only = ON")
 
 
+class SqliteFile:
+    """`databases.Database` in a file."""
+
+    def __init__(self, url: str) -> None:
+        self.path = path_of(url)
+        self.name = str(self.path)
+        self.lock_file: Path | None = self.path.with_name(f"{self.path.name}.lock")
+
+    def make(self) -> None:
+        """Make an empty file where there is none."""
+        make_file(self.path)
+
+    def refuse_missing(self) -> None:
+        """Raise StorageError where there is no file."""
+        _refuse_missing(self.path)
+
+    def open_writer(self) -> Engine:
+        """Open the one connection that writes."""
+        return open_writer(self.path)
+
+    def open_readers(self) -> Engine:
+        """Open connections that can only read."""
+        return open_readers(self.path)
+
+    def open_migrator(self) -> Engine:
+        """Open a connection that can change the schema."""
+        return open_migrator(self.path)
+
+
 def path_of(url: str) -> Path:
     """Return the file that ``sqlite:///FILE`` names, with links resolved: one file has one name, and so one lock."""
-    allowed = "sqlite:///FILE"
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise InputError("database", "is no database URL", allowed) from error
-    if parsed.get_backend_name() != "sqlite":
-        raise InputError("database", f"{parsed.get_backend_name()} cannot be used yet", allowed)
+    parsed = make_url(url)
     if not parsed.database or parsed.database == ":memory:" or parsed.host or parsed.query:
-        raise InputError("database", "names no file", allowed)
+        raise InputError("database", "names no file", "sqlite:///FILE")
     return Path(parsed.database).resolve()
 
 
@@ -84,12 +104,19 @@ def open_migrator(path: Path) -> Engine:
 
 def has_broken_references(connection: Connection) -> bool:
     """Tell whether a row names another that is not there: what a migration must not leave behind."""
+    if connection.dialect.name != "sqlite":
+        # Others follow foreign keys while the schema changes, too.
+        return False
     return connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None
 
 
-def _open(path: Path, pragmas: tuple[str, ...], begin: str, size: tuple[int, int]) -> Engine:
+def _refuse_missing(path: Path) -> None:
     if not path.is_file():
         raise StorageError(f"there is no database at {path}; `gatepost server init` makes one")
+
+
+def _open(path: Path, pragmas: tuple[str, ...], begin: str, size: tuple[int, int]) -> Engine:
+    _refuse_missing(path)
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"isolation_level": None, "timeout": PATIENCE},

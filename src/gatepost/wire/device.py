@@ -50,6 +50,8 @@ Signatures = dict[tuple[bytes, Location], bytes]
 
 Text = Annotated[str, msgspec.Meta(max_length=1024)]
 Word = Annotated[str, msgspec.Meta(max_length=64)]
+Fact = Annotated[str, msgspec.Meta(max_length=1024, pattern=r"^[^\x00]*$")]
+"""A text that becomes a column: no database need hold a NUL."""
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Nonce = Annotated[bytes, msgspec.Meta(min_length=NONCE_LENGTH, max_length=NONCE_LENGTH)]
@@ -65,14 +67,14 @@ Pause = Annotated[int, msgspec.Meta(ge=0, le=_YEAR)]
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the device says of itself: the facts that templates use, and what pages and logs show."""
 
-    serial_number: Text | None = None
-    hostname: Text | None = None
-    device_uuid: Text | None = None
-    name: Text = ""
+    serial_number: Fact | None = None
+    hostname: Fact | None = None
+    device_uuid: Fact | None = None
+    name: Fact = ""
     device_type: OperatingSystem = OperatingSystem.LINUX
-    manufacturer: Text = ""
-    model: Text = ""
-    os_version: Text = ""
+    manufacturer: Fact = ""
+    model: Fact = ""
+    os_version: Fact = ""
     client_version: Word = ""
 
 

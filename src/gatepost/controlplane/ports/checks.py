@@ -63,6 +63,6 @@ class Checks(Protocol):
         """Return a number that rises with every change of the account's checks or uploads (0 at first)."""
         ...
 
-    def touch(self, account: int) -> None:
-        """Raise that number."""
+    def touch(self, account: int, steps: int = 1) -> None:
+        """Raise that number, by one or by more."""
         ...

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class KeyHolder(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +24,13 @@ class KeyHolder(msgspec.Struct, frozen=True, kw_only=True):
 
 class ProvedKeys(Protocol):
     """Which certificates' keys were proved by which registrations."""
+
+    def hold(self, keys: Iterable[tuple[int, bytes]]) -> None:
+        """Keep other processes from proving these keys, each of an account, until the transaction ends.
+
+        Asked for once in a transaction that is not alone, before anything in it is written.
+        """
+        ...
 
     def prove(self, account: int, key_digest: bytes, registration: int, ends_at: int) -> None:
         """Note that a registration proved a key, until ``ends_at`` (ms)."""

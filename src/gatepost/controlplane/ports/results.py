@@ -58,3 +58,7 @@ class Results(Protocol):
     ) -> tuple[StoredResult, ...]:
         """Return results in the order of (registration, check) above ``after``, at most ``limit``."""
         ...
+
+    def end_all(self, account: int, now: int) -> int:
+        """Let no result of the account count any more, nor what could be judged again; return how many still did."""
+        ...

@@ -15,3 +15,7 @@ class Secrets(Protocol):
     def put(self, account: int, name: str, value: bytes, now: int) -> None:
         """Store a secret, wrapped. The first one stands: raises ConflictError where the name is taken."""
         ...
+
+    def replace(self, account: int, name: str, value: bytes, now: int) -> None:
+        """Store another secret in the place of one that is there, wrapped."""
+        ...

@@ -46,6 +46,10 @@ class Storage(Protocol):
         """Open a transaction that only reads."""
         ...
 
-    def writing(self) -> AbstractContextManager[Records]:
-        """Open a transaction that writes; it is durable when the block ends."""
+    def writing(self, *, alone: bool = True) -> AbstractContextManager[Records]:
+        """Open a transaction that writes; it is durable when the block ends.
+
+        It sees no other writer between its first statement and its end. ``alone`` False asks for less: others that ask the
+        same may write at once, in other processes. Whoever asks so takes keys, registrations and the log in this order.
+        """
         ...

@@ -7,6 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from gatepost.storage.migrations.append_only import make_append_only
+
 revision = "0001"
 down_revision = None
 
@@ -25,7 +27,7 @@ def upgrade() -> None:
     _create_proved_keys()
     _create_posture_log()
     _create_secrets()
-    _make_posture_log_append_only()
+    make_append_only("posture_log", "posture log")
 
 
 def _number() -> sa.Column[Any]:
@@ -240,16 +242,3 @@ def _create_secrets() -> None:
         _integer("created_at"),
         sa.PrimaryKeyConstraint("account", "name"),
     )
-
-
-def _make_posture_log_append_only() -> None:
-    """Let the database itself refuse to change or remove a line, in SQLite's words.
-
-    A line that replaces another is refused too: SQLite removes what is replaced without asking the triggers for removal.
-    """
-    replaced = "WHEN EXISTS (SELECT 1 FROM posture_log WHERE number = NEW.number) "
-    for act, condition in (("UPDATE", ""), ("DELETE", ""), ("INSERT", replaced)):
-        op.execute(
-            f"CREATE TRIGGER posture_log_guards_{act.lower()} BEFORE {act} ON posture_log {condition}"
-            "BEGIN SELECT RAISE(ABORT, 'lines of the posture log are never changed'); END"
-        )

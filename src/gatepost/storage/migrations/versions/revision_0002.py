@@ -8,6 +8,8 @@ import msgspec
 import sqlalchemy as sa
 from alembic import op
 
+from gatepost.storage.migrations.append_only import make_append_only
+
 revision = "0002"
 down_revision = "0001"
 
@@ -24,7 +26,7 @@ def upgrade() -> None:
     _create_evidence()
     _create_claims()
     _create_audit_log()
-    _make_audit_log_append_only()
+    make_append_only("audit_log", "audit log")
 
 
 def _number() -> sa.Column[Any]:
@@ -193,13 +195,3 @@ def _create_audit_log() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(None, "audit_log", ["account", "kind", "reference", "number"])
-
-
-def _make_audit_log_append_only() -> None:
-    """Let the database itself refuse to change or remove a line, as with the posture log."""
-    replaced = "WHEN EXISTS (SELECT 1 FROM audit_log WHERE number = NEW.number) "
-    for act, condition in (("UPDATE", ""), ("DELETE", ""), ("INSERT", replaced)):
-        op.execute(
-            f"CREATE TRIGGER audit_log_guards_{act.lower()} BEFORE {act} ON audit_log {condition}"
-            "BEGIN SELECT RAISE(ABORT, 'lines of the audit log are never changed'); END"
-        )
