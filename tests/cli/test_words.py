@@ -27,7 +27,7 @@ CODES = {
     errors.ProcessError: COULD_NOT_TELL,
 }
 """What is the user's to mend, and what is not."""
-UNSPOKEN = {"nonce", "code", "pointer"}
+UNSPOKEN = {"nonce", "code", "pointer", "undone"}
 """Fields for programs, which no sentence repeats."""
 
 
