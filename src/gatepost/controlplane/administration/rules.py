@@ -12,18 +12,15 @@ from gatepost.controlplane.checks import compile_check, parse_options, system_as
 from gatepost.controlplane.ports import StoredCheck
 from gatepost.errors import ConflictError, InputError, NotFoundError
 from gatepost.wire.device import MAXIMUM_CHECKS as MAXIMUM_CHECKS_OF_A_DEVICE
+from gatepost.wire.management.documents import Document, read_document, show_document, write_document
 from gatepost.wire.management.effective import EffectiveCheck, describe_effective, describe_unevaluated
 from gatepost.wire.management.envelope import Remark
 from gatepost.wire.management.posture_rules import (
     Rule,
     RuleBody,
-    RuleDocument,
     complete_document,
     parse_rule,
     preferred_system,
-    read_document,
-    show_document,
-    write_document,
 )
 from gatepost.wire.management.strict import decode_strictly
 
@@ -40,7 +37,7 @@ _KIND: Final = "posture rule"
 class KeptRule(msgspec.Struct, frozen=True):
     """A rule as it is read back, and what there is to say of it."""
 
-    document: RuleDocument
+    document: Document
     remarks: tuple[Remark, ...]
 
 
@@ -90,14 +87,14 @@ def replace_rule(services: Services, account: int, rule_id: str, content: bytes)
     return _kept(draft, document, rule, others)
 
 
-def list_rules(services: Services, account: int) -> tuple[RuleDocument, ...]:
+def list_rules(services: Services, account: int) -> tuple[Document, ...]:
     """Return the account's rules as they were written, oldest first."""
     with services.storage.reading() as records:
         stored = records.checks.all(account)
     return tuple(show_document(check.id, check.document) for check in stored)
 
 
-def find_rule(services: Services, account: int, rule_id: str) -> RuleDocument:
+def find_rule(services: Services, account: int, rule_id: str) -> Document:
     """Return one rule as it was written; raises `NotFoundError`."""
     with services.storage.reading() as records:
         stored = _find(records, account, rule_id)
@@ -168,7 +165,7 @@ def _record(
     record_change(services, records, one.account, change)
 
 
-def _read(content: bytes) -> tuple[RuleDocument, Rule]:
+def _read(content: bytes) -> tuple[Document, Rule]:
     body = decode_strictly(content, RuleBody)
     document = complete_document(read_document(content), body)
     return document, parse_rule(write_document(document))
@@ -225,7 +222,7 @@ def _compile(services: Services, records: Records, draft: StoredCheck) -> None:
     compile_check(draft, upload, results_expire=services.results_expire)
 
 
-def _kept(draft: StoredCheck, document: RuleDocument, rule: Rule, others: tuple[StoredCheck, ...]) -> KeptRule:
+def _kept(draft: StoredCheck, document: Document, rule: Rule, others: tuple[StoredCheck, ...]) -> KeptRule:
     options = parse_options(draft.options)
     names = tuple(kept.name for item in others if (kept := _parse_kept(item)) is not None)
     remarks = remarks_on(rule, tuple(document), options, names)
