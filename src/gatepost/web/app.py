@@ -2,7 +2,8 @@
 
     /device/…                          web/device.py        agents: enrolment, checks, reports (plain ASGI, the hot routes)
     /client/v4/accounts/{account_id}   web/management.py    what clients of the reference speak
-    /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds
+    /client/v4/…/{account_id}/access   web/access.py        applications, policies, groups; web/service_tokens.py
+    /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds; web/access_additions.py: to access
     /docs                              web/documentation.py the OpenAPI document and what the error numbers mean
 
 Before all of them stands `web.front` (limits), before an account's routes `web.auth` (credentials); whatever is raised
@@ -17,6 +18,8 @@ from litestar import Litestar, Router
 from litestar.di import Provide
 
 from gatepost.controlplane.administration.services import Services  # noqa: TC001 - Litestar reads what it injects.
+from gatepost.web.access import ACCESS_ROUTES
+from gatepost.web.access_additions import ADDED_ACCESS_ROUTES
 from gatepost.web.additions import ADDED_ROUTES
 from gatepost.web.auth import admit
 from gatepost.web.documentation import EnvelopeForAll, documentation, list_errors
@@ -24,6 +27,7 @@ from gatepost.web.errors import answer_error
 from gatepost.web.front import Front
 from gatepost.web.management import MANAGEMENT_ROUTES
 from gatepost.web.parameters import provide_audit_filter
+from gatepost.web.service_tokens import SERVICE_TOKEN_ROUTES
 from gatepost.web.strict import StrictRequest, provide_account
 
 if TYPE_CHECKING:
@@ -43,7 +47,13 @@ def create_routes(services: Services) -> Litestar:
 
     account = Router(
         path="/client/v4/accounts/{account_id:str}",
-        route_handlers=[*MANAGEMENT_ROUTES, *ADDED_ROUTES],
+        route_handlers=[
+            *MANAGEMENT_ROUTES,
+            *ACCESS_ROUTES,
+            *SERVICE_TOKEN_ROUTES,
+            *ADDED_ROUTES,
+            *ADDED_ACCESS_ROUTES,
+        ],
         guards=[admit(services)],
         dependencies={
             "account": Provide(provide_account, sync_to_thread=False),

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.administration.access.references import refuse_use, rules_with
 from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.administration.remarks import remarks_on
 from gatepost.controlplane.checks import compile_check, parse_options, system_asked
 from gatepost.controlplane.ports import StoredCheck
+from gatepost.core.policy import Posture
 from gatepost.errors import ConflictError, InputError, NotFoundError
 from gatepost.wire.device import MAXIMUM_CHECKS as MAXIMUM_CHECKS_OF_A_DEVICE
 from gatepost.wire.management.documents import Document, read_document, show_document, write_document
@@ -102,9 +104,13 @@ def find_rule(services: Services, account: int, rule_id: str) -> Document:
 
 
 def remove_rule(services: Services, account: int, rule_id: str) -> None:
-    """Remove a rule with its results; the log keeps its lines. Raises `NotFoundError`."""
+    """Remove a rule with its results; the log keeps its lines. Raises `NotFoundError`.
+
+    Raises `ConflictError` while a policy or a group names it.
+    """
     with services.storage.writing() as records:
         before = _find(records, account, rule_id)
+        refuse_use(_KIND, rules_with(records, account, Posture(rule_id)))
         records.checks.remove(account, before.number)
         _record(services, records, "delete", before, None)
 
