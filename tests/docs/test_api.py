@@ -31,6 +31,7 @@ from gatepost.wire.management.service_tokens import (
     ServiceTokenObject,
 )
 from gatepost.wire.management.tokens import NewToken, TokenBody
+from gatepost.wire.management.users import Identity, PostureOfDevice, SeenDevice, UserObject
 from tests.services import Clock, open_services
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
@@ -50,6 +51,8 @@ DOCUMENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "Policy options": (PolicyOptions,),
     "Applications": (AppBody, AccessApp),
     "Service tokens": (ServiceTokenBody, ServiceTokenChange, RotationBody, ServiceTokenObject),
+    "Users": (UserObject,),
+    "Last seen identity": (Identity, PostureOfDevice, SeenDevice),
     "Exemptions": (ExemptionBody, ExemptionObject),
     "Audit log": (AuditLogLine, AuditActor),
 }
@@ -66,7 +69,7 @@ def routes(folder: Path) -> set[tuple[str, str]]:
     """Return method and path of every route that the application has, as the page writes them."""
     application = create_routes(open_services(folder, Clock()))
     return {
-        (method, re.sub(r":str\}", "}", route.path).removeprefix(ACCOUNT))
+        (method, re.sub(r":str\}", "}", route.path).removeprefix(ACCOUNT) or ACCOUNT)
         for route in application.routes
         for method in route.methods - {"OPTIONS"}
     }

@@ -200,3 +200,22 @@ def test_a_service_token_shows_its_secret_when_it_is_made(client: cloudflare.Clo
     assert gone is not None
     assert made.id == gone.id
     assert [] == list(tokens.list(account_id=account))
+
+
+def test_what_a_client_asks_first_is_answered(client: cloudflare.Cloudflare, account: str) -> None:
+    """Whether its token counts, and which accounts it opens."""
+    verified = client.user.tokens.verify()
+    assert verified is not None
+    assert "active" == verified.status
+    assert [account] == [item.id for item in client.accounts.list()]
+    got = client.accounts.get(account_id=account)
+    assert got is not None
+    assert account == got.id
+
+
+def test_users_are_an_empty_list_where_nobody_is_enrolled(client: cloudflare.Cloudflare, account: str) -> None:
+    """And one that does not exist is not found."""
+    users = client.zero_trust.access.users
+    assert [] == list(users.list(account_id=account))
+    with pytest.raises(cloudflare.NotFoundError):
+        users.last_seen_identity.get("x", account_id=account)

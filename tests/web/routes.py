@@ -45,6 +45,11 @@ ROUTES: Final = [
     ("DELETE", "/access/service_tokens/x", Scope.ACCESS_WRITE),
     ("POST", "/access/service_tokens/x/refresh", Scope.ACCESS_WRITE),
     ("POST", "/access/service_tokens/x/rotate", Scope.ACCESS_WRITE),
+    ("GET", "/access/users", Scope.USERS_READ),
+    ("GET", "/access/users/x", Scope.USERS_READ),
+    ("GET", "/access/users/x/last_seen_identity", Scope.USERS_READ),
+    ("GET", "/access/users/x/active_sessions", Scope.USERS_READ),
+    ("GET", "/access/users/x/failed_logins", Scope.USERS_READ),
     ("GET", "/gatepost/policies/x/options", Scope.ACCESS_READ),
     ("PUT", "/gatepost/policies/x/options", Scope.ACCESS_WRITE),
     ("GET", "/gatepost/exemptions", Scope.ACCESS_READ),
@@ -63,4 +68,8 @@ ROUTES: Final = [
     ("GET", "/gatepost/audit-log", Scope.AUDIT_READ),
 ]
 """Method, path below the account with ``x`` for each parameter, and the scope."""
-PATHS: Final = [(method, path) for method, path, _ in ROUTES]
+OPEN: Final = [("GET", "")]
+"""Those below the account that any of its administrators' tokens reaches."""
+OUTSIDE: Final = [("GET", "/client/v4/user/tokens/verify"), ("GET", "/client/v4/accounts")]
+"""Those of no account, which tell of the token's own."""
+PATHS: Final = [*((method, path) for method, path, _ in ROUTES), *OPEN]

@@ -59,7 +59,7 @@ async def test_a_list_says_how_many_were_found(api: Api) -> None:
     assert {"count": 1, "page": 1, "per_page": 1, "total_count": 2, "total_pages": 2} == listed["result_info"]
 
 
-@pytest.mark.parametrize("path", ["/access/apps", "/access/groups", "/access/service_tokens"])
+@pytest.mark.parametrize("path", ["/access/apps", "/access/groups", "/access/service_tokens", "/access/users"])
 async def test_a_parameter_that_is_given_twice_is_refused(api: Api, path: str) -> None:
     """Which of the two is meant cannot be known."""
     answer = await api("GET", path + "?name=a&name=b")

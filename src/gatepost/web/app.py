@@ -2,8 +2,9 @@
 
     /device/…                          web/device.py        agents: enrolment, checks, reports (plain ASGI, the hot routes)
     /client/v4/accounts/{account_id}   web/management.py    what clients of the reference speak
-    /client/v4/…/{account_id}/access   web/access.py        applications, policies, groups; web/service_tokens.py
+    /client/v4/…/{account_id}/access   web/access.py        applications, policies, groups; web/service_tokens.py, web/people.py
     /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds; web/access_additions.py: to access
+    /client/v4/user, /accounts         web/tenants.py       whether a token counts, and which account it opens
     /docs                              web/documentation.py the OpenAPI document and what the error numbers mean
 
 Before all of them stands `web.front` (limits), before an account's routes `web.auth` (credentials); whatever is raised
@@ -27,8 +28,10 @@ from gatepost.web.errors import answer_error
 from gatepost.web.front import Front
 from gatepost.web.management import MANAGEMENT_ROUTES
 from gatepost.web.parameters import provide_audit_filter
+from gatepost.web.people import PEOPLE_ROUTES
 from gatepost.web.service_tokens import SERVICE_TOKEN_ROUTES
 from gatepost.web.strict import StrictRequest, provide_account
+from gatepost.web.tenants import TENANT_ROUTES, get_account
 
 if TYPE_CHECKING:
     from gatepost.web.front import Application
@@ -48,9 +51,11 @@ def create_routes(services: Services) -> Litestar:
     account = Router(
         path="/client/v4/accounts/{account_id:str}",
         route_handlers=[
+            get_account,
             *MANAGEMENT_ROUTES,
             *ACCESS_ROUTES,
             *SERVICE_TOKEN_ROUTES,
+            *PEOPLE_ROUTES,
             *ADDED_ROUTES,
             *ADDED_ACCESS_ROUTES,
         ],
@@ -61,8 +66,14 @@ def create_routes(services: Services) -> Litestar:
             "wanted": Provide(provide_audit_filter, sync_to_thread=False),
         },
     )
+    tenant = Router(
+        path="/client/v4",
+        route_handlers=TENANT_ROUTES,
+        guards=[admit(services)],
+        dependencies={"services": Provide(provide_services, sync_to_thread=False)},
+    )
     return Litestar(
-        route_handlers=[account, list_errors],
+        route_handlers=[account, tenant, list_errors],
         request_class=StrictRequest,
         exception_handlers={Exception: answer_error},
         openapi_config=documentation(),

@@ -28,6 +28,7 @@ PolicyId = Annotated[str, PathParameter(description="The policy's id.", max_leng
 GroupId = Annotated[str, PathParameter(description="The group's id.", max_length=64, pattern=_TEXT)]
 ServiceTokenId = Annotated[str, PathParameter(description="The service token's id.", max_length=64, pattern=_TEXT)]
 ExemptionId = Annotated[str, PathParameter(description="The exemption's id.", max_length=64, pattern=_TEXT)]
+UserId = Annotated[str, PathParameter(description="The person's id.", max_length=64, pattern=_TEXT)]
 PerPage = Annotated[int, QueryParameter(description="As many as are wanted at once.", ge=1, le=MAXIMUM_PAGE)]
 LogCursor = Annotated[
     str, QueryParameter(description="result_info.cursor of the page before.", pattern=r"^([1-9][0-9]{0,17})?$")

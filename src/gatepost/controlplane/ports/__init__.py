@@ -17,7 +17,7 @@ from gatepost.controlplane.ports.resources import Resource, Resources
 from gatepost.controlplane.ports.results import Results, StoredResult
 from gatepost.controlplane.ports.secrets import Secrets
 from gatepost.controlplane.ports.storage import Records, Storage
-from gatepost.controlplane.ports.users import User, Users
+from gatepost.controlplane.ports.users import User, UserFilter, Users
 
 __all__ = [
     "Account",
@@ -49,5 +49,6 @@ __all__ = [
     "Tokens",
     "UploadedCertificate",
     "User",
+    "UserFilter",
     "Users",
 ]
