@@ -7,6 +7,7 @@
 #   make test    check, and all tests
 #   make test-windows   the stores of Windows, on a Windows Python under Wine
 #   make corpus  our verdicts over a corpus beside those of OpenSSL and GnuTLS, counted
+#   make hostile   malformed certificates and generated requests to every route, EXAMPLES=200 each: no answer may be 5xx
 #   make fuzz    every parser of ours under a fuzzer, SECONDS=60 each
 #   make bench   the published figures, measured here
 #   make docs    the links in the documentation
@@ -21,6 +22,7 @@ SHELL := /bin/sh
 
 PYTHON ?= python3
 SECONDS ?= 60
+EXAMPLES ?= 200
 BIN := .venv/bin
 UV := .tools/bin/uv
 # uv takes the interpreter that we name, and fetches none of its own.
@@ -33,7 +35,7 @@ TEST_PACKAGES := curl faketime gnutls-bin libnss3-tools openssl $(TOKEN_PACKAGES
 WINDOWS_PACKAGES := gcc-mingw-w64-x86-64-win32 wine wine64
 BENCH_PACKAGES := libnss3-tools wrk
 
-.PHONY: dev demo run check test test-windows corpus fuzz bench docs lock clean
+.PHONY: dev demo run check test test-windows corpus hostile fuzz bench docs lock clean
 .PHONY: debian-demo debian-test debian-windows debian-bench lint form types floors licences
 
 dev: .venv/.installed
@@ -59,6 +61,9 @@ test-windows: dev .windows/.installed
 
 corpus: debian-test dev
 	$(BIN)/python -W ignore -m tests.corpus
+
+hostile: dev
+	$(BIN)/python -W ignore -m tests.hostile --examples $(EXAMPLES)
 
 fuzz: debian-test .fuzz/.installed
 	.fuzz/bin/python -m fuzz --seconds $(SECONDS) $(TARGETS)
