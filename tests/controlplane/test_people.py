@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatepost.controlplane.administration import people
+from gatepost.controlplane.administration.rules import replace_options
 from gatepost.controlplane.ports import User, UserFilter
 from gatepost.errors import NotFoundError
 from gatepost.wire.device import Facts
+from gatepost.wire.management.check_options import CheckOptions, OnChange
 from tests.controlplane.house import HOUR, MINUTE, House, Member, open_house
 from tests.services import START
 
@@ -104,6 +106,18 @@ def test_a_pass_that_does_not_count_is_no_success(house: House) -> None:
     assert posture(house, user_id).success
     house.clock.time += HOUR
     assert (False, "result-expired") == (posture(house, user_id).success, posture(house, user_id).error)
+
+
+def test_a_pass_of_a_question_that_is_no_longer_asked_is_no_success(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the change was to take effect at once, and judging again came to nothing."""
+    monkeypatch.setattr("gatepost.controlplane.administration.services.judge_check_again", lambda *_: 0)
+    user_id, check_id = person(house), house.ask(cn="laptop-1")
+    laptop(house).prove(house.authority.issue(cn="laptop-1"))
+    replace_options(house.services, house.account, check_id, CheckOptions(on_change=OnChange.AT_ONCE))
+    house.ask_otherwise(check_id, cn="laptop-1", extended_key_usage=["emailProtection"])
+    assert (False, "check-changed") == (posture(house, user_id).success, posture(house, user_id).error)
 
 
 def test_a_fail_says_why(house: House) -> None:

@@ -22,6 +22,7 @@ from gatepost.wire.management.mtls_certificates import CertificateObject, Upload
 from gatepost.wire.management.policy_options import PolicyOptions
 from gatepost.wire.management.posture_log import PostureLogLine
 from gatepost.wire.management.posture_rules import RuleBody, RuleType
+from gatepost.wire.management.preview import Cause, ChangedDevice, Outlook, PreviewBody, PreviewObject, Progress
 from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultObject
 from gatepost.wire.management.scopes import Scope
 from gatepost.wire.management.service_tokens import (
@@ -54,6 +55,7 @@ DOCUMENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "Users": (UserObject,),
     "Last seen identity": (Identity, PostureOfDevice, SeenDevice),
     "Exemptions": (ExemptionBody, ExemptionObject),
+    "Preview": (PreviewBody, PreviewObject, Progress, Outlook, Cause, ChangedDevice),
     "Audit log": (AuditLogLine, AuditActor),
 }
 """What stands under each heading: the documents whose fields it names."""

@@ -66,6 +66,10 @@ ROUTES: Final = [
     ("GET", "/gatepost/shared-keys", Scope.DEVICES_READ),
     ("PUT", "/gatepost/shared-keys/x", Scope.DEVICES_WRITE),
     ("GET", "/gatepost/audit-log", Scope.AUDIT_READ),
+    ("POST", "/gatepost/preview", Scope.CHECKS_WRITE),
+    ("GET", "/gatepost/preview/x", Scope.CHECKS_READ),
+    ("POST", "/gatepost/preview/x/run", Scope.CHECKS_WRITE),
+    ("DELETE", "/gatepost/preview/x", Scope.CHECKS_WRITE),
 ]
 """Method, path below the account with ``x`` for each parameter, and the scope."""
 OPEN: Final = [("GET", "")]

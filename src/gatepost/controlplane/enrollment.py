@@ -78,6 +78,7 @@ class Enroller:
                 facts=facts_to_core(facts),
                 # Whole, defaults included: pages and logs read single fields of it.
                 details=msgspec.json.encode(msgspec.structs.asdict(facts)),
+                device_type=facts.device_type,
                 created_at=now,
                 updated_at=now,
             )

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.evidence import Reported, keep_evidence
+from gatepost.controlplane.overruling import overrule
 from gatepost.controlplane.ports import StoredResult
 from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Judged, Judgement, Posture
 from gatepost.controlplane.sharing import (
@@ -24,6 +26,7 @@ from gatepost.controlplane.sharing import (
     tell_shared,
     tells_shared,
 )
+from gatepost.core.evaluation import Status
 from gatepost.core.log import is_news
 from gatepost.core.reason import Reason
 from gatepost.errors import GatepostError, OverloadedError, ReportRefusedError, StorageError
@@ -164,10 +167,11 @@ class Intake:
             # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
             return self._acknowledge(msgspec.structs.replace(judged, judgements=()), version)
         known = {item.check: item for item in records.results.find(account, registration.number)}
-        held = tuple(_hold_against_sharing(records, judged, item) for item in judged.judgements)
-        for judgement in held:
+        answered = tuple(_hold_against_sharing(records, judged, item) for item in judged.judgements)
+        for judgement in answered:
             _write(records, judged, judgement, known.get(judgement.live.stored.number))
-        return self._acknowledge(msgspec.structs.replace(judged, judgements=held), version)
+        _end_unanswered(records, judged, known, now)
+        return self._acknowledge(msgspec.structs.replace(judged, judgements=answered), version)
 
     def _repeated(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
         """Acknowledge the very same report again; refuse another one under a sequence that was taken."""
@@ -186,7 +190,7 @@ class Intake:
             nonce=self._posture.nonce(judged.view, judged.registration),
             checks_version=checks_version,
             next_in=min(schedules, default=DEFAULT_SCHEDULE),
-            verdicts=tuple(_verdict(item) for item in judged.judgements),
+            verdicts=tuple(_verdict(item) for item in judged.judgements if not item.live.stored.trial),
         )
 
 
@@ -214,6 +218,18 @@ def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement
 def _write(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> None:
     account, registration = judged.registration.account, judged.registration.number
     check, result = judgement.live.stored.number, judgement.result
+    reported = Reported(
+        account=account,
+        registration=registration,
+        number=check,
+        check=judgement.live.check,
+        facts=judged.registration.device.facts,
+        held=judgement.held,
+    )
+    digest = keep_evidence(records, reported, result, known.claim_digest if known else None)
+    if judgement.live.stored.trial:
+        # A draft is asked so that its effect can be told, and has none.
+        return
     news = is_news(known.result if known else None, known.logged_at if known else None, result)
     # That a key is on another device too is worth a line, once, even where nothing else changed.
     news = news or (known is not None and tells_shared(judgement.entry.received) and not tells_shared(known.received))
@@ -232,8 +248,25 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
             logged_at=result.judged_at if known is None or news else known.logged_at,
             repeats=repeats,
             key_digest=judgement.key_digest,
+            claim_digest=digest,
         ),
     )
+
+
+def _end_unanswered(records: Records, judged: Judged, known: dict[int, StoredResult], now: int) -> None:
+    """End older results of checks that changed, where the device could have answered the change and did not (section 4).
+
+    It could where its nonce was issued after the change: with that nonce came the news of it.
+    """
+    account = judged.registration.account
+    answered = {item.live.stored.number for item in judged.judgements}
+    for live in judged.view.checks_for(judged.registration):
+        stored = known.get(live.stored.number)
+        if stored is None or live.stored.number in answered or stored.result.check_version >= live.check.version:
+            continue
+        if judged.measured_at >= live.stored.updated_at and stored.result.reasons != (Reason.CHECK_CHANGED,):
+            changed = {"status": Status.ERROR, "reasons": (Reason.CHECK_CHANGED,), "evidence": None, "judged_at": now}
+            overrule(records, account, stored, msgspec.structs.replace(stored.result, **changed))
 
 
 def _verdict(judgement: Judgement) -> Verdict:

@@ -14,15 +14,17 @@ import msgspec
 
 from gatepost.controlplane.checks import compile_check, parse_options
 from gatepost.controlplane.enrollment import check_audience
+from gatepost.controlplane.evidence import Held
 from gatepost.controlplane.keys import AccountKeys, load_keys
 from gatepost.controlplane.ports import Registration, StoredCheck
 from gatepost.controlplane.received import describe_expected, describe_received
 from gatepost.controlplane.sharing import proved_key
 from gatepost.core.check import Check
+from gatepost.core.evaluation import evaluate
 from gatepost.core.log import PostureEntry
 from gatepost.core.possession import MAXIMUM_NONCE_AGE, issue_nonce, nonce_is_fresh, nonce_issued_at
 from gatepost.core.reason import Reason
-from gatepost.core.report import Binding, Claim, appraise
+from gatepost.core.report import Binding, Claim, prove
 from gatepost.core.result import Result, conclude
 from gatepost.errors import InputError, ReportRefusedError
 from gatepost.wire import jws
@@ -71,6 +73,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     live: LiveCheck
     result: Result
     entry: PostureEntry
+    held: Held
+    """What the report held for the check, proved: what a changed check is asked of."""
     key_digest: bytes | None = None
     """The key that was proved, where one was."""
 
@@ -82,13 +86,14 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     view: AccountView
     sequence: int
     digest: bytes
+    measured_at: int
+    """When the nonce that it answers was issued, in ms."""
     judgements: tuple[Judgement, ...]
 
 
 def device_type(registration: Registration) -> str:
     """Return the operating system that the device enrolled with."""
-    details: dict[str, str] = msgspec.json.decode(registration.device.details)
-    return details.get("device_type", "linux")
+    return registration.device.device_type
 
 
 class Posture:
@@ -150,6 +155,7 @@ class Posture:
             view=view,
             sequence=report.sequence,
             digest=hashlib.sha256(signed.signing_input).digest(),
+            measured_at=measured_at,
             judgements=judgements,
         )
 
@@ -197,7 +203,8 @@ class Posture:
     ) -> Judgement:
         now = self._now()
         facts = registration.device.facts
-        evaluation = appraise(claim, live.check, facts, binding, instant(now))
+        findings = prove(claim, binding)
+        evaluation = evaluate(live.check, facts, findings, instant(now))
         result = conclude(evaluation, live.check, measured_at, now)
         entry = PostureEntry(
             result=result,
@@ -207,7 +214,8 @@ class Posture:
             signature=_signature_of_nearest(claim, evaluation),
             reports=1,
         )
-        return Judgement(live=live, result=result, entry=entry, key_digest=proved_key(evaluation))
+        held = Held(findings=findings, status=claim.status)
+        return Judgement(live=live, result=result, entry=entry, held=held, key_digest=proved_key(evaluation))
 
     def _sign_checks(self, view: AccountView, registration: Registration) -> str:
         live = view.checks_for(registration)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.overruling import overrule
 from gatepost.core.certificate import Certificate
 from gatepost.core.check import Evidence
 from gatepost.core.evaluation import Status
-from gatepost.core.log import PostureEntry
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
-    from gatepost.controlplane.ports import KeyHolder, Records, StoredResult
+    from gatepost.controlplane.ports import KeyHolder, Records
     from gatepost.core.evaluation import Evaluation
     from gatepost.core.result import Result
 
@@ -91,18 +91,4 @@ def refuse_others(
             continue
         for stored in records.results.find(account, holder.registration):
             if stored.check == check and stored.result.status is Status.PASS and stored.key_digest == key_digest:
-                _refuse(records, account, stored, now)
-
-
-def _refuse(records: Records, account: int, stored: StoredResult, now: int) -> None:
-    result = msgspec.structs.replace(refuse_shared(stored.result), judged_at=now)
-    entry = PostureEntry(
-        result=result,
-        expected=stored.expected,
-        received=stored.received,
-        nonce=b"",
-        signature=None,
-        reports=stored.repeats + 1,
-    )
-    records.posture_log.append(account, stored.registration, stored.check, entry)
-    records.results.put(account, msgspec.structs.replace(stored, result=result, logged_at=now, repeats=0))
+                overrule(records, account, stored, msgspec.structs.replace(refuse_shared(stored.result), judged_at=now))

@@ -14,6 +14,7 @@ from gatepost.storage.audit_log import SqlAuditLog
 from gatepost.storage.certificates import SqlCertificates
 from gatepost.storage.checks import SqlChecks
 from gatepost.storage.devices import SqlDevices
+from gatepost.storage.evidence import SqlEvidence
 from gatepost.storage.keybox import Keybox
 from gatepost.storage.posture_log import SqlPostureLog
 from gatepost.storage.proved_keys import SqlProvedKeys
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         Certificates,
         Checks,
         Devices,
+        KeptEvidence,
         PostureLog,
         ProvedKeys,
         Records,
@@ -64,6 +66,7 @@ class SqlRecords:
         self.users: Users = SqlUsers(connection)
         self.resources: Resources = SqlResources(connection)
         self.audit_log: AuditLog = SqlAuditLog(connection)
+        self.evidence: KeptEvidence = SqlEvidence(connection)
 
 
 class SqlStorage:

@@ -44,6 +44,7 @@ _SELECT = select(
     devices.c.details,
     devices.c.created_at,
     devices.c.updated_at,
+    devices.c.device_type,
 ).join_from(
     registrations,
     devices,
@@ -52,6 +53,7 @@ _SELECT = select(
 _IN_ACCOUNT = registrations.c.account == bindparam("account")
 _FIND = _SELECT.where(_IN_ACCOUNT, registrations.c.public_id == bindparam("public_id"))
 _FIND_MANY = _SELECT.where(_IN_ACCOUNT, registrations.c.public_id.in_(bindparam("public_ids", expanding=True)))
+_BY_NUMBERS = _SELECT.where(_IN_ACCOUNT, registrations.c.number.in_(bindparam("numbers", expanding=True)))
 _BY_THUMBPRINT = _SELECT.where(registrations.c.thumbprint == bindparam("thumbprint"))
 _ALL = (
     _SELECT.where(_IN_ACCOUNT, registrations.c.number > bindparam("after"))
@@ -70,6 +72,17 @@ _ADVANCE = (
     update(registrations)
     .where(*_THIS, registrations.c.last_sequence < bindparam("sequence"), registrations.c.revoked_at.is_(None))
     .values(last_sequence=bindparam("sequence"), last_digest=bindparam("digest"), last_seen_at=bindparam("now"))
+)
+_COUNT_LIVE = (
+    select(func.count())
+    .select_from(registrations)
+    .join(devices, (devices.c.account == registrations.c.account) & (devices.c.number == registrations.c.device_number))
+    .where(
+        _IN_ACCOUNT,
+        registrations.c.revoked_at.is_(None),
+        registrations.c.deleted_at.is_(None),
+        devices.c.device_type == bindparam("device_type"),
+    )
 )
 _REVOKE = (
     update(registrations).where(*_THIS).values(revoked_at=func.coalesce(registrations.c.revoked_at, bindparam("now")))
@@ -98,6 +111,7 @@ def _registration(row: AnyRow) -> Registration:
             details=row[17],
             created_at=row[18],
             updated_at=row[19],
+            device_type=row[20] or "linux",
         ),
     )
 
@@ -148,6 +162,15 @@ class SqlDevices:
                 found[row[1]] = _registration(row)
         return found
 
+    def by_numbers(self, account: int, numbers: tuple[int, ...]) -> dict[int, Registration]:
+        """Return those that exist, by number."""
+        found = {}
+        for start in range(0, len(numbers), _GROUP):
+            group = numbers[start : start + _GROUP]
+            for row in self._connection.execute(_BY_NUMBERS, {"account": account, "numbers": group}):
+                found[row[0]] = _registration(row)
+        return found
+
     def by_thumbprint(self, thumbprint: bytes) -> Registration | None:
         """Return the registration that holds this device key, in whatever account."""
         row = self._connection.execute(_BY_THUMBPRINT, {"thumbprint": thumbprint}).one_or_none()
@@ -172,6 +195,10 @@ class SqlDevices:
             "now": now,
         }
         return self._connection.execute(_ADVANCE, values).rowcount == 1
+
+    def count_live(self, account: int, device_type: str) -> int:
+        """Count the registrations of devices of one kind that are neither revoked nor deleted."""
+        return self._connection.scalars(_COUNT_LIVE, {"account": account, "device_type": device_type}).one()
 
     def revoke(self, account: int, registration: int, now: int) -> None:
         """Mark the registration revoked, from the first time on."""

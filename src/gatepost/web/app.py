@@ -5,6 +5,7 @@
     /client/v4/…/{account_id}/access   web/access.py        applications, policies, groups; web/service_tokens.py, web/people.py
     /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds; web/access_additions.py: to access
     /client/v4/user, /accounts         web/tenants.py       whether a token counts, and which account it opens
+    …/gatepost/preview                 web/previews.py      what a draft would come to
     /docs                              web/documentation.py the OpenAPI document and what the error numbers mean
 
 Before all of them stands `web.front` (limits), before an account's routes `web.auth` (credentials); whatever is raised
@@ -27,8 +28,9 @@ from gatepost.web.documentation import EnvelopeForAll, documentation, list_error
 from gatepost.web.errors import answer_error
 from gatepost.web.front import Front
 from gatepost.web.management import MANAGEMENT_ROUTES
-from gatepost.web.parameters import provide_audit_filter
+from gatepost.web.parameters import provide_audit_filter, provide_log_filter, provide_wanted_results
 from gatepost.web.people import PEOPLE_ROUTES
+from gatepost.web.previews import PREVIEW_ROUTES
 from gatepost.web.service_tokens import SERVICE_TOKEN_ROUTES
 from gatepost.web.strict import StrictRequest, provide_account
 from gatepost.web.tenants import TENANT_ROUTES, get_account
@@ -58,12 +60,15 @@ def create_routes(services: Services) -> Litestar:
             *PEOPLE_ROUTES,
             *ADDED_ROUTES,
             *ADDED_ACCESS_ROUTES,
+            *PREVIEW_ROUTES,
         ],
         guards=[admit(services)],
         dependencies={
             "account": Provide(provide_account, sync_to_thread=False),
             "services": Provide(provide_services, sync_to_thread=False),
             "wanted": Provide(provide_audit_filter, sync_to_thread=False),
+            "wanted_results": Provide(provide_wanted_results, sync_to_thread=False),
+            "wanted_lines": Provide(provide_log_filter, sync_to_thread=False),
         },
     )
     tenant = Router(

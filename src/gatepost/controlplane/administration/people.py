@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from gatepost.controlplane.checks import system_asked
-from gatepost.controlplane.posture import device_type
+from gatepost.controlplane.administration.history import Subject, counts_now, subject_of
 from gatepost.core.evaluation import Status
 from gatepost.core.reason import Reason
 from gatepost.errors import NotFoundError
@@ -22,7 +21,6 @@ _KIND: Final = "user"
 
 
 class _Outline(msgspec.Struct, frozen=True):
-    name: str = ""
     description: str | None = None
 
 
@@ -70,14 +68,14 @@ def find_identity(services: Services, account: Account, user_id: str) -> Identit
 
 
 def _posture(stored: StoredResult, check: StoredCheck, registration: Registration, now: int) -> PostureOfDevice:
+    subject = subject_of(check)
     outline = msgspec.json.decode(check.document, type=_Outline)
-    counts = stored.result.counts(now) and system_asked(check) == device_type(registration)
-    success = counts and stored.result.status is Status.PASS
-    reasons = stored.result.reasons or (() if success else (_why_not(check, stored, now),))
+    success = counts_now(stored, registration, subject, now) and stored.result.status is Status.PASS
+    reasons = stored.result.reasons or (() if success else (_why_not(subject, stored, now),))
     return PostureOfDevice(
         id=check.id,
         type=check.type,
-        rule_name=outline.name,
+        rule_name=subject.name,
         description=outline.description or "",
         success=success,
         timestamp=instant(stored.result.measured_at),
@@ -87,11 +85,13 @@ def _posture(stored: StoredResult, check: StoredCheck, registration: Registratio
     )
 
 
-def _why_not(check: StoredCheck, stored: StoredResult, now: int) -> Reason:
-    """Return why a pass is no success: it has ended, or its check no longer asks this device."""
+def _why_not(subject: Subject, stored: StoredResult, now: int) -> Reason:
+    """Return why a pass is no success: it has ended, or its check asks something else, or nobody, or other devices."""
     if not stored.result.counts(now):
         return Reason.RESULT_EXPIRED
-    return Reason.CHECK_DISABLED if system_asked(check) is None else Reason.NOT_APPLICABLE
+    if stored.result.check_version < subject.check.minimum_version:
+        return Reason.CHECK_CHANGED
+    return Reason.CHECK_DISABLED if subject.system is None else Reason.NOT_APPLICABLE
 
 
 def _show(records: Records, user: User) -> UserObject:

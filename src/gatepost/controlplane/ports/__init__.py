@@ -11,15 +11,18 @@ from gatepost.controlplane.ports.certificates import Certificates, UploadedCerti
 from gatepost.controlplane.ports.checks import Checks, StoredCheck
 from gatepost.controlplane.ports.credentials import Account, Accounts, Token, Tokens
 from gatepost.controlplane.ports.devices import Device, Devices, Registration
-from gatepost.controlplane.ports.posture_log import PostureLine, PostureLog
+from gatepost.controlplane.ports.evidence import KeptEvidence, StoredEvidence
+from gatepost.controlplane.ports.posture_log import EVERY_LINE, LogFilter, PostureLine, PostureLog
 from gatepost.controlplane.ports.proved_keys import KeyHolder, ProvedKeys
 from gatepost.controlplane.ports.resources import Resource, Resources
-from gatepost.controlplane.ports.results import Results, StoredResult
+from gatepost.controlplane.ports.results import EVERY_RESULT, ResultFilter, Results, StoredResult
 from gatepost.controlplane.ports.secrets import Secrets
 from gatepost.controlplane.ports.storage import Records, Storage
 from gatepost.controlplane.ports.users import User, UserFilter, Users
 
 __all__ = [
+    "EVERY_LINE",
+    "EVERY_RESULT",
     "Account",
     "Accounts",
     "Actor",
@@ -32,7 +35,9 @@ __all__ = [
     "Checks",
     "Device",
     "Devices",
+    "KeptEvidence",
     "KeyHolder",
+    "LogFilter",
     "PostureLine",
     "PostureLog",
     "ProvedKeys",
@@ -40,10 +45,12 @@ __all__ = [
     "Registration",
     "Resource",
     "Resources",
+    "ResultFilter",
     "Results",
     "Secrets",
     "Storage",
     "StoredCheck",
+    "StoredEvidence",
     "StoredResult",
     "Token",
     "Tokens",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports.checks import Checks
     from gatepost.controlplane.ports.credentials import Accounts, Tokens
     from gatepost.controlplane.ports.devices import Devices
+    from gatepost.controlplane.ports.evidence import KeptEvidence
     from gatepost.controlplane.ports.posture_log import PostureLog
     from gatepost.controlplane.ports.proved_keys import ProvedKeys
     from gatepost.controlplane.ports.resources import Resources
@@ -35,6 +36,7 @@ class Records(Protocol):
     users: Users
     resources: Resources
     audit_log: AuditLog
+    evidence: KeptEvidence
 
 
 class Storage(Protocol):

@@ -49,7 +49,7 @@ def _look_up(records: Records, account: int, rule: Rule, pointer: str) -> str:
                 )
         case Posture():
             check = records.checks.find(account, rule.check_id)
-            if check is None:
+            if check is None or check.trial:
                 raise _dangling(
                     f"{pointer}/device_posture/integration_uid", "posture rule", rule.check_id, "/devices/posture"
                 )
