@@ -33,7 +33,7 @@ from gatepost.wire.management.service_tokens import (
 )
 from gatepost.wire.management.tokens import NewToken, TokenBody
 from gatepost.wire.management.users import Identity, PostureOfDevice, SeenDevice, UserObject
-from tests.services import Clock, open_services
+from tests.services import Clock, open_services, surround
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
 ACCOUNT = "/client/v4/accounts/{account_id}"
@@ -69,7 +69,7 @@ FIELDS = [
 
 def routes(folder: Path) -> set[tuple[str, str]]:
     """Return method and path of every route that the application has, as the page writes them."""
-    application = create_routes(open_services(folder, Clock()))
+    application = create_routes(open_services(folder, Clock()), surround().limits)
     return {
         (method, re.sub(r":str\}", "}", route.path).removeprefix(ACCOUNT) or ACCOUNT)
         for route in application.routes

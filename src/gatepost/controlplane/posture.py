@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from gatepost.controlplane.checks import compile_check, parse_options
+from gatepost.controlplane.counters import UNCOUNTED
 from gatepost.controlplane.enrollment import check_audience
 from gatepost.controlplane.evidence import Held
 from gatepost.controlplane.keys import AccountKeys, load_keys
@@ -21,6 +22,7 @@ from gatepost.controlplane.received import describe_expected, describe_received
 from gatepost.controlplane.sharing import proved_key
 from gatepost.core.check import Check
 from gatepost.core.evaluation import evaluate
+from gatepost.core.finding import Proof
 from gatepost.core.log import PostureEntry
 from gatepost.core.possession import MAXIMUM_NONCE_AGE, issue_nonce, nonce_is_fresh, nonce_issued_at
 from gatepost.core.reason import Reason
@@ -35,6 +37,7 @@ from gatepost.wire.management.check_options import Sharing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.ports import Records, Storage
     from gatepost.core.evaluation import Evaluation
     from gatepost.core.finding import Candidate, Location
@@ -106,8 +109,10 @@ class Posture:
         public_urls: tuple[str, ...],
         *,
         results_expire: bool = True,
+        counters: Counters = UNCOUNTED,
     ) -> None:
         self._storage = storage
+        self._counters = counters
         self._results_expire = results_expire
         self._now = now
         self._public_urls = public_urls
@@ -205,6 +210,7 @@ class Posture:
         facts = registration.device.facts
         findings = prove(claim, binding)
         evaluation = evaluate(live.check, facts, findings, instant(now))
+        self._count(evaluation)
         result = conclude(evaluation, live.check, measured_at, now)
         entry = PostureEntry(
             result=result,
@@ -216,6 +222,11 @@ class Posture:
         )
         held = Held(findings=findings, status=claim.status)
         return Judgement(live=live, result=result, entry=entry, held=held, key_digest=proved_key(evaluation))
+
+    def _count(self, evaluation: Evaluation) -> None:
+        for judged in evaluation.certificates:
+            if judged.candidate.proof is not Proof.NONE:
+                self._counters.verified(valid=judged.candidate.proof is Proof.VALID)
 
     def _sign_checks(self, view: AccountView, registration: Registration) -> str:
         live = view.checks_for(registration)
