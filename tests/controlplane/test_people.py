@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from cloudflare.types.zero_trust.access import users
+from pydantic import TypeAdapter
 
 from gatepost.controlplane.administration import people
 from gatepost.controlplane.administration.rules import replace_options
@@ -91,6 +94,15 @@ def test_a_person_is_seen_with_the_posture_of_the_device(house: House) -> None:
     )
     assert shown.check["certificates"]
     assert "laptop-1" in str(shown.input)
+
+
+def test_an_identity_is_one_for_the_reference_s_own_client(house: House) -> None:
+    """Its types take ours, also when they are told to be strict."""
+    user_id, check_id = person(house), house.ask(cn="laptop-1")
+    laptop(house).prove(house.authority.issue(cn="laptop-1"))
+    read = TypeAdapter(users.Identity).validate_json(msgspec.json.encode(identity(house, user_id)))
+    assert read.device_posture is not None
+    assert (True, "laptops") == (read.device_posture[check_id].success, read.device_posture[check_id].rule_name)
 
 
 def test_a_pass_that_does_not_count_is_no_success(house: House) -> None:
