@@ -16,6 +16,7 @@ import msgspec
 
 from gatepost.controlplane.counters import UNCOUNTED
 from gatepost.controlplane.evidence import Reported, keep_evidence
+from gatepost.controlplane.meanwhile import tell_meanwhile
 from gatepost.controlplane.overruling import overrule
 from gatepost.controlplane.ports import StoredResult
 from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Judged, Judgement, Posture
@@ -263,9 +264,15 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
     news = is_news(known.result if known else None, known.logged_at if known else None, result)
     # That a key is on another device too is worth a line, once, even where nothing else changed.
     news = news or (known is not None and tells_shared(judgement.entry.received) and not tells_shared(known.received))
+    # What a device saw while it could not report is worth a line; nothing else is made of it.
+    news = news or judgement.meanwhile is not None
     repeats = 0 if known is None or news else known.repeats + 1
     if news:
-        entry = msgspec.structs.replace(judgement.entry, reports=known.repeats + 1 if known else 1)
+        entry = msgspec.structs.replace(
+            judgement.entry,
+            received=tell_meanwhile(judgement.entry.received, judgement.meanwhile),
+            reports=known.repeats + 1 if known else 1,
+        )
         records.posture_log.append(account, registration, check, entry)
     records.results.put(
         account,

@@ -17,6 +17,7 @@ from gatepost.controlplane.counters import UNCOUNTED
 from gatepost.controlplane.enrollment import check_audience
 from gatepost.controlplane.evidence import Held
 from gatepost.controlplane.keys import AccountKeys, load_keys
+from gatepost.controlplane.meanwhile import describe_meanwhile
 from gatepost.controlplane.ports import Registration, StoredCheck
 from gatepost.controlplane.received import describe_expected, describe_received
 from gatepost.controlplane.sharing import proved_key
@@ -80,6 +81,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What the report held for the check, proved: what a changed check is asked of."""
     key_digest: bytes | None = None
     """The key that was proved, where one was."""
+    meanwhile: dict[str, object] | None = None
+    """What the device says of the time before, in which it could not report: for the log alone."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +154,10 @@ class Posture:
         binding = Binding(audience=report.aud, thumbprint=registration.thumbprint, nonce=report.nonce)
         answers = {(item.id, item.version): item for item in report.checks}
         judgements = tuple(
-            self._conclude(live, claim_to_core(answer, certificates), registration, binding, measured_at)
+            msgspec.structs.replace(
+                self._conclude(live, claim_to_core(answer, certificates), registration, binding, measured_at),
+                meanwhile=describe_meanwhile(report.meanwhile, live.check.id),
+            )
             for live in view.checks_for(registration)
             if (answer := answers.get((live.check.id, live.check.version))) is not None
         )
