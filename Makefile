@@ -7,6 +7,7 @@
 #   make test    check, and all tests
 #   make test-windows   the stores of Windows, on a Windows Python under Wine
 #   make corpus  our verdicts over a corpus beside those of OpenSSL and GnuTLS, counted
+#   make hostile   malformed certificates and generated requests to every route, EXAMPLES=200 each: no answer may be 5xx
 #   make faults  faults brought about again and again, and what came of them, counted
 #   make noticing   how soon a change on a device is known on the server, for each kind of store
 #   make fuzz    every parser of ours under a fuzzer, SECONDS=60 each
@@ -23,6 +24,7 @@ SHELL := /bin/sh
 
 PYTHON ?= python3
 SECONDS ?= 60
+EXAMPLES ?= 200
 BIN := .venv/bin
 UV := .tools/bin/uv
 # uv takes the interpreter that we name, and fetches none of its own.
@@ -35,7 +37,7 @@ TEST_PACKAGES := curl faketime gnutls-bin libnss3-tools openssl postgresql $(TOK
 WINDOWS_PACKAGES := gcc-mingw-w64-x86-64-win32 wine wine64
 BENCH_PACKAGES := libnss3-tools wrk
 
-.PHONY: dev demo run check test test-windows corpus faults noticing fuzz bench docs lock clean
+.PHONY: dev demo run check test test-windows corpus hostile faults noticing fuzz bench docs lock clean
 .PHONY: debian-demo debian-test debian-windows debian-bench lint form types floors licences
 
 dev: .venv/.installed
@@ -61,6 +63,9 @@ test-windows: dev .windows/.installed
 
 corpus: debian-test dev
 	$(BIN)/python -W ignore -m tests.corpus
+
+hostile: dev
+	$(BIN)/python -W ignore -m tests.hostile --examples $(EXAMPLES)
 
 faults: debian-test dev
 	$(BIN)/python -m tests.faults

@@ -15,13 +15,13 @@ from gatepost.core.report import Binding, appraise
 from gatepost.errors import InputError
 from gatepost.wire import checks, device, jws
 from gatepost.wire.management.check_options import CheckOptions
+from gatepost.wire.management.documents import read_document
 from gatepost.wire.management.mtls_certificates import Shown, UploadBody, parse_upload, to_object
 from gatepost.wire.management.posture_rules import (
     Identity,
     RuleBody,
     complete_document,
     parse_rule,
-    read_document,
     to_core,
 )
 from gatepost.wire.management.strict import decode_strictly

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from gatepost.controlplane.ports import EVERY_RESULT, AuditFilter
+from gatepost.controlplane.ports import EVERY_RESULT, AuditFilter, UserFilter
 from gatepost.errors import NotFoundError, StorageError
 from tests.contracts.test_storage import Database
 from tests.kinds import KINDS, new_database
@@ -57,6 +57,43 @@ def test_people_come_in_pages(storage: SqlStorage) -> None:
     with storage.reading() as records:
         assert people[:2] == list(records.users.all(1, 0, 2))
         assert people[2:] == list(records.users.all(1, people[1].number, 2))
+
+
+def test_people_are_found_by_what_is_known_of_them(storage: SqlStorage) -> None:
+    """In the order of their addresses, in whatever case; signs that stand for others elsewhere are only themselves."""
+    with storage.writing() as records:
+        samples.store_account(records, 2)
+        records.users.ensure(samples.user(2))
+        people = [
+            records.users.ensure(msgspec.structs.replace(samples.user(1, number), name=name))
+            for number, name in ((3, "Cid"), (1, "Ann_"), (2, "Ben%"))
+        ]
+    cid, ann, ben = people
+    with storage.reading() as records:
+        for wanted, found in (
+            (UserFilter(), [ann, ben, cid]),
+            (UserFilter(email="PERSON2@example.com"), [ben]),
+            (UserFilter(email="person2"), []),
+            (UserFilter(name="N_"), [ann]),
+            (UserFilter(name="%"), [ben]),
+            (UserFilter(search="EXAMPLE"), [ann, ben, cid]),
+            (UserFilter(search="cid"), [cid]),
+            (UserFilter(name="n", search="person1"), [ann]),
+        ):
+            assert found == list(records.users.search(1, wanted, 0, 10)), wanted
+            assert len(found) == records.users.count(1, wanted), wanted
+        assert [ben] == list(records.users.search(1, UserFilter(), 1, 1))
+
+
+def test_the_registrations_of_a_person_are_found(storage: SqlStorage) -> None:
+    """Of the one account, oldest first."""
+    with storage.writing() as records:
+        samples.store_account(records, 2)
+        mine = [samples.store_registration(records, 1, number) for number in (1, 2)]
+        samples.store_registration(records, 2, 3)
+    with storage.reading() as records:
+        assert mine == list(records.devices.of_user(1, "user@example.com"))
+        assert () == records.devices.of_user(1, "other@example.com")
 
 
 def test_documents_are_kept_by_kind_and_account(storage: SqlStorage) -> None:

@@ -19,7 +19,7 @@ from tests.services import as_json, rule_of
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.rules import KeptRule
     from gatepost.controlplane.administration.services import Services
-    from gatepost.wire.management.posture_rules import RuleDocument
+    from gatepost.wire.management.documents import Document
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def certificate_id(services: Services, account: int) -> str:
     return uploads.add_upload(services, account, UploadBody(ca=True, certificates=text)).shown.id
 
 
-def plain(document: RuleDocument) -> dict[str, Any]:
+def plain(document: Document) -> dict[str, Any]:
     """Give a rule as a client reads it."""
     found: dict[str, Any] = msgspec.json.decode(as_json(document))
     return found

@@ -1,7 +1,8 @@
 """Runs the commands of a page as a reader would type them, and holds what they print to what the page shows.
 
 A block fenced as ``console`` has commands behind ``$ ``, their further lines behind ``> ``, and below each command what it
-prints. ``…`` stands for any text within a line and, alone on a line, for any lines; a command with nothing below it may
+prints. A block fenced as ``python`` that begins with ``# NAME.py`` is a part of that file, which the blocks of a page make one
+after the other. ``…`` stands for any text within a line and, alone on a line, for any lines; a command with nothing below it may
 print nothing of note. All commands of a page run in one shell, in their order.
 """
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[2]
-_FENCE: Final = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_FENCE: Final = re.compile(r"^```(?:console\n|python\n(?=# \w+\.py\n))(.*?)^```$", re.DOTALL | re.MULTILINE)
+_PART: Final = re.compile(r"# (\w+\.py)\n")
+"""How a block of Python begins: with the name of the file that it is a part of."""
 _PORT: Final = "8640"
 """The port that pages name; each run takes a free one in its place."""
 _MARK: Final = "-----  command ended:"
@@ -57,6 +60,9 @@ def read_commands(page: Path) -> list[Command]:
     """Return the commands of a page in their order."""
     commands: list[Command] = []
     for block in _FENCE.findall(page.read_text(encoding="utf-8")):
+        if part := _PART.match(block):
+            commands.append(Command(f"cat >> {part[1]} <<'PART'\n{block}PART"))
+            continue
         for line in block.splitlines():
             if line.startswith("$ "):
                 commands.append(Command(line[2:]))

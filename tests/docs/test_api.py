@@ -9,17 +9,30 @@ import msgspec
 import pytest
 
 from gatepost.web.app import create_routes
+from gatepost.wire.management.access_apps import AccessApp, AppBody
+from gatepost.wire.management.access_groups import AccessGroup, GroupBody
+from gatepost.wire.management.access_policies import AccessPolicy, AppPolicy, AppPolicyBody
+from gatepost.wire.management.access_rules import EVALUATED, RuleKind
 from gatepost.wire.management.audit_log import AuditActor, AuditLogLine
 from gatepost.wire.management.check_options import CheckOptions
 from gatepost.wire.management.client_certificates import ClientCertificateInput, ClientCertificateV2Input
 from gatepost.wire.management.effective import EffectiveCheck, EffectiveLocations, SigningCertificate
+from gatepost.wire.management.exemptions import ExemptionBody, ExemptionObject
 from gatepost.wire.management.mtls_certificates import CertificateObject, UploadBody
+from gatepost.wire.management.policy_options import PolicyOptions
 from gatepost.wire.management.posture_log import PostureLogLine
 from gatepost.wire.management.posture_rules import RuleBody, RuleType
 from gatepost.wire.management.preview import Cause, ChangedDevice, Outlook, PreviewBody, PreviewObject, Progress
 from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultObject
 from gatepost.wire.management.scopes import Scope
+from gatepost.wire.management.service_tokens import (
+    RotationBody,
+    ServiceTokenBody,
+    ServiceTokenChange,
+    ServiceTokenObject,
+)
 from gatepost.wire.management.tokens import NewToken, TokenBody
+from gatepost.wire.management.users import Identity, PostureOfDevice, SeenDevice, UserObject
 from tests.services import Clock, open_services, surround
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
@@ -34,6 +47,14 @@ DOCUMENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "Results": (ResultObject, ResultDevice, ResultCheck),
     "Posture log": (PostureLogLine,),
     "Tokens": (TokenBody, NewToken),
+    "Groups": (GroupBody, AccessGroup),
+    "Policies": (AppPolicyBody, AccessPolicy, AppPolicy),
+    "Policy options": (PolicyOptions,),
+    "Applications": (AppBody, AccessApp),
+    "Service tokens": (ServiceTokenBody, ServiceTokenChange, RotationBody, ServiceTokenObject),
+    "Users": (UserObject,),
+    "Last seen identity": (Identity, PostureOfDevice, SeenDevice),
+    "Exemptions": (ExemptionBody, ExemptionObject),
     "Preview": (PreviewBody, PreviewObject, Progress, Outlook, Cause, ChangedDevice),
     "Audit log": (AuditLogLine, AuditActor),
 }
@@ -50,7 +71,7 @@ def routes(folder: Path) -> set[tuple[str, str]]:
     """Return method and path of every route that the application has, as the page writes them."""
     application = create_routes(open_services(folder, Clock()), surround().limits)
     return {
-        (method, re.sub(r":str\}", "}", route.path).removeprefix(ACCOUNT))
+        (method, re.sub(r":str\}", "}", route.path).removeprefix(ACCOUNT) or ACCOUNT)
         for route in application.routes
         for method in route.methods - {"OPTIONS"}
     }
@@ -71,6 +92,15 @@ def test_each_field_is_named_under_its_heading(heading: str, field: str) -> None
 def test_each_scope_is_named() -> None:
     """And no other."""
     assert {scope.value for scope in Scope} == set(re.findall(r"`(\*|[a-z]+:(?:read|write))`", SECTIONS["Scopes"]))
+
+
+def test_each_kind_of_rule_is_named() -> None:
+    """Those that are evaluated and those that are kept, and no other."""
+    section = SECTIONS["Rules"]
+    evaluated = re.findall(r'(?m)^\| `\{"([\w-]+)":', section)
+    kept = re.findall(r"`([\w-]+)`", section[section.index("The other kinds") : section.index("are kept, given back")])
+    assert {kind.value for kind in RuleKind} == {*evaluated, *kept}
+    assert EVALUATED == {RuleKind(word) for word in evaluated}
 
 
 def test_what_is_said_of_types_is_true() -> None:

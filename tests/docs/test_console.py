@@ -62,6 +62,16 @@ def test_commands_of_several_lines_run_in_one_shell(tmp_path: Path) -> None:
     assert [(0, ()), (0, ("1",)), (3, ())] == [(item.status, item.printed) for item in ran]
 
 
+def test_blocks_of_python_make_files_together(tmp_path: Path) -> None:
+    """Each is a part of the file that its first line names; one without a name is only to be read."""
+    page = tmp_path / "page.md"
+    blocks = ("# a.py\nx = '$HOME'", "not to be run", "# a.py\nprint(x)")
+    fences = "".join(f"```python\n{block}\n```\n" for block in blocks)
+    page.write_text(fences + "```console\n$ python3 a.py\n$HOME\n```\n")
+    ran = run_commands(read_commands(page), tmp_path)
+    assert [(0, ()), (0, ()), (0, ("$HOME",))] == [(item.status, item.printed) for item in ran]
+
+
 def test_a_command_behind_a_sleep_is_given_time(tmp_path: Path) -> None:
     """It is run again until it prints what is shown."""
     commands = [Command("(sleep 0.5; touch there) &"), Command("sleep 0"), Command("ls there", ("there",))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
-from gatepost.controlplane.ports import AuditFilter, LogFilter, ResultFilter
+from gatepost.controlplane.ports import AuditFilter, LogFilter, ResultFilter, UserFilter
 from tests.storage import samples
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ def _use_every_port(records: Records) -> None:
     records.devices.find_many(1, (registration.id, samples.public_id(1)))
     records.devices.by_thumbprint(registration.thumbprint)
     records.devices.all(1, 0, 10)
+    records.devices.of_user(1, "user@example.com")
+    records.users.search(1, UserFilter(), 0, 10)
+    records.users.search(1, UserFilter(email="user@example.com"), 0, 10)
+    records.users.count(1, UserFilter())
     records.devices.advance(1, registration.number, 99, b"", 0)
     records.results.put(1, samples.stored_result(registration, check))
     records.results.find(1, registration.number)

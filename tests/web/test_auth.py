@@ -21,7 +21,7 @@ from gatepost.wire.management.scopes import Scope, reaches
 from gatepost.wire.management.tokens import TokenBody, TokenKind
 from tests.services import surround
 from tests.web.conftest import Api, no_device
-from tests.web.routes import PATHS, ROUTES
+from tests.web.routes import OUTSIDE, PATHS, ROUTES
 
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.accounts import NewAccount
@@ -40,7 +40,7 @@ def test_the_routes_below_are_all_that_there_are(app: Front) -> None:
         for method in getattr(route, "methods", ())
         if method != "OPTIONS"
     }
-    assert set(PATHS) == {(method, re.sub(r"\{\w+:str\}", "x", path)) for method, path in found}
+    assert {*PATHS, *OUTSIDE} == {(method, re.sub(r"\{\w+:str\}", "x", path)) for method, path in found}
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)

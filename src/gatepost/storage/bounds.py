@@ -23,6 +23,8 @@ MAXIMUM_CHECKS: Final = 1_000
 """Checks of one account, and so results of one registration: more could not be judged at every report."""
 MAXIMUM_RESOURCES: Final = 2_000
 """Documents of one kind in one account, such as policies: all of them are held in memory to decide."""
+MAXIMUM_OF_USER: Final = 1_000
+"""Registrations of one person that are looked at: more have been re-enrolled by a machine."""
 MAXIMUM_PAGE: Final = 10_000
 """Rows read at once where the caller says how many; some MB of values."""
 

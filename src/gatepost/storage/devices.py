@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from gatepost.controlplane.ports import Device, Registration
 from gatepost.core.device import DeviceFacts
 from gatepost.errors import ConflictError, NotFoundError
-from gatepost.storage.bounds import page
+from gatepost.storage.bounds import MAXIMUM_OF_USER, page
 from gatepost.storage.tables import devices, registrations
 from gatepost.storage.translation import is_missing_reference
 
@@ -59,6 +59,11 @@ _ALL = (
     _SELECT.where(_IN_ACCOUNT, registrations.c.number > bindparam("after"))
     .order_by(registrations.c.number)
     .limit(bindparam("limit"))
+)
+_OF_USER = (
+    _SELECT.where(_IN_ACCOUNT, registrations.c.user_email == bindparam("email"))
+    .order_by(registrations.c.number)
+    .limit(MAXIMUM_OF_USER)
 )
 _ADD = insert(devices).returning(devices.c.number)
 _REGISTER = insert(registrations).returning(registrations.c.number)
@@ -170,6 +175,10 @@ class SqlDevices:
         """Return the registration that holds this device key, in whatever account."""
         row = self._connection.execute(_BY_THUMBPRINT, {"thumbprint": thumbprint}).one_or_none()
         return _registration(row) if row else None
+
+    def of_user(self, account: int, email: str) -> tuple[Registration, ...]:
+        """Return the registrations of the user with this e-mail address (in lower case), oldest first, at most 1,000."""
+        return tuple(map(_registration, self._connection.execute(_OF_USER, {"account": account, "email": email})))
 
     def all(self, account: int, after: int, limit: int) -> tuple[Registration, ...]:
         """Return registrations with a number above ``after``, in order, at most ``limit``."""

@@ -198,6 +198,7 @@ registrations = Table(
     UniqueConstraint("account", "number"),
     ForeignKeyConstraint(["account", "device_number"], ["devices.account", "devices.number"]),
     Index(None, "account", "device_number"),
+    Index(None, "account", "user_email", "number"),
     sqlite_autoincrement=True,
 )
 

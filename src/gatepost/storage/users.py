@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import User
@@ -13,8 +13,9 @@ from gatepost.storage.bounds import page
 from gatepost.storage.tables import users
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
+    from gatepost.controlplane.ports import UserFilter
     from gatepost.storage.tables import AnyRow
 
 _ADD = {
@@ -37,6 +38,18 @@ _BY_EMAIL = _SELECT.where(_IN_ACCOUNT, users.c.email == bindparam("email"))
 _ALL = (
     _SELECT.where(_IN_ACCOUNT, users.c.number > bindparam("after")).order_by(users.c.number).limit(bindparam("limit"))
 )
+
+
+def _wanted(account: int, wanted: UserFilter) -> list[ColumnElement[bool]]:
+    conditions = [users.c.account == account]
+    if wanted.email is not None:
+        conditions.append(users.c.email == wanted.email.lower())
+    if wanted.name is not None:
+        conditions.append(users.c.name.icontains(wanted.name, autoescape=True))
+    if wanted.search is not None:
+        either = (column.icontains(wanted.search, autoescape=True) for column in (users.c.email, users.c.name))
+        conditions.append(or_(*either))
+    return conditions
 
 
 def _user(row: AnyRow) -> User:
@@ -76,6 +89,16 @@ class SqlUsers:
         """Return the one with this e-mail address, in whatever case it is given."""
         row = self._connection.execute(_BY_EMAIL, {"account": account, "email": email.lower()}).one_or_none()
         return _user(row) if row else None
+
+    def search(self, account: int, wanted: UserFilter, offset: int, limit: int) -> tuple[User, ...]:
+        """Return people in the order of their addresses, from ``offset`` on, at most ``limit``."""
+        query = _SELECT.where(*_wanted(account, wanted)).order_by(users.c.email).offset(offset).limit(page(limit))
+        return tuple(map(_user, self._connection.execute(query)))
+
+    def count(self, account: int, wanted: UserFilter) -> int:
+        """Return how many there are."""
+        query = select(func.count()).select_from(users).where(*_wanted(account, wanted))
+        return self._connection.scalars(query).one()
 
     def all(self, account: int, after: int, limit: int) -> tuple[User, ...]:
         """Return people with a number above ``after``, in order, at most ``limit``."""

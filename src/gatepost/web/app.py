@@ -2,7 +2,9 @@
 
     /device/…                          web/device.py        agents: enrolment, checks, reports (plain ASGI, the hot routes)
     /client/v4/accounts/{account_id}   web/management.py    what clients of the reference speak
-    /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds
+    /client/v4/…/{account_id}/access   web/access.py        applications, policies, groups; web/service_tokens.py, web/people.py
+    /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds; web/access_additions.py: to access
+    /client/v4/user, /accounts         web/tenants.py       whether a token counts, and which account it opens
     …/gatepost/preview                 web/previews.py      what a draft would come to
     /docs                              web/documentation.py the OpenAPI document and what the error numbers mean
     /health /ready /metrics            web/operations.py    the operator's machines (plain ASGI, whole paths)
@@ -19,6 +21,8 @@ from litestar import Litestar, Router
 from litestar.di import Provide
 
 from gatepost.controlplane.administration.services import Services  # noqa: TC001 - Litestar reads what it injects.
+from gatepost.web.access import ACCESS_ROUTES
+from gatepost.web.access_additions import ADDED_ACCESS_ROUTES
 from gatepost.web.additions import ADDED_ROUTES
 from gatepost.web.auth import admit
 from gatepost.web.documentation import EnvelopeForAll, documentation, list_errors
@@ -26,8 +30,11 @@ from gatepost.web.errors import answer_error
 from gatepost.web.front import Front
 from gatepost.web.management import MANAGEMENT_ROUTES
 from gatepost.web.parameters import provide_audit_filter, provide_log_filter, provide_wanted_results
+from gatepost.web.people import PEOPLE_ROUTES
 from gatepost.web.previews import PREVIEW_ROUTES
+from gatepost.web.service_tokens import SERVICE_TOKEN_ROUTES
 from gatepost.web.strict import StrictRequest, provide_account
+from gatepost.web.tenants import TENANT_ROUTES, get_account
 
 if TYPE_CHECKING:
     from gatepost.web.front import Application
@@ -48,7 +55,16 @@ def create_routes(services: Services, limits: Limits) -> Litestar:
 
     account = Router(
         path="/client/v4/accounts/{account_id:str}",
-        route_handlers=[*MANAGEMENT_ROUTES, *ADDED_ROUTES, *PREVIEW_ROUTES],
+        route_handlers=[
+            get_account,
+            *MANAGEMENT_ROUTES,
+            *ACCESS_ROUTES,
+            *SERVICE_TOKEN_ROUTES,
+            *PEOPLE_ROUTES,
+            *ADDED_ROUTES,
+            *ADDED_ACCESS_ROUTES,
+            *PREVIEW_ROUTES,
+        ],
         guards=[admit(services, limits)],
         dependencies={
             "account": Provide(provide_account, sync_to_thread=False),
@@ -58,8 +74,14 @@ def create_routes(services: Services, limits: Limits) -> Litestar:
             "wanted_lines": Provide(provide_log_filter, sync_to_thread=False),
         },
     )
+    tenant = Router(
+        path="/client/v4",
+        route_handlers=TENANT_ROUTES,
+        guards=[admit(services, limits)],
+        dependencies={"services": Provide(provide_services, sync_to_thread=False)},
+    )
     return Litestar(
-        route_handlers=[account, list_errors],
+        route_handlers=[account, tenant, list_errors],
         request_class=StrictRequest,
         exception_handlers={Exception: answer_error},
         openapi_config=documentation(),

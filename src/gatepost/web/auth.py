@@ -25,14 +25,15 @@ _CURE: Final = "send `Authorization: Bearer TOKEN`, or X-Auth-Email with X-Auth-
 def admit(
     services: Services, limits: Limits
 ) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
-    """Make the guard of all routes of an account: it sets the connection's user to the caller, or raises.
+    """Make the guard of all routes of the API: it sets the connection's user to the caller, or raises.
 
-    Each route names its scope (``scope=`` beside its path); one that names none is reached by nobody.
+    Each route names its scope (``scope=`` beside its path); one that names none is reached by nobody. None as the scope says
+    that any administrator's token is enough. A route of no account is answered for the one that the token opens.
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         credential = read_credential(connection)
-        account_id = str(connection.path_params["account_id"])
+        account_id = connection.path_params.get("account_id")
         scope = cast("dict[str, Any]", connection.scope)
         limits.admit(scope, credential.text)
         try:
@@ -41,10 +42,10 @@ def admit(
             limits.refused(scope, credential.text)
             raise
         limits.counted(credential.text)
-        needed = handler.opt.get("scope")
-        if not isinstance(needed, Scope):
+        needed = handler.opt.get("scope", "")
+        if not isinstance(needed, Scope | None):
             raise ForbiddenError("a route without a scope")
-        if not reaches(caller.scopes, needed):
+        if needed is not None and not reaches(caller.scopes, needed):
             raise ForbiddenError(f"{needed}; it has {', '.join(caller.scopes) or 'no scope'}")
         connection.scope["user"] = caller
 

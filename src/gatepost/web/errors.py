@@ -43,6 +43,7 @@ STATUSES: Final = {
     Code.CERTIFICATE_IN_USE: 409,
     Code.CHECK_QUOTA: 409,
     Code.TOKEN_QUOTA: 409,
+    Code.IN_USE: 409,
     Code.CERTIFICATE_QUOTA: 409,
     Code.NO_ROUTE: 404,
     Code.NOT_AUTHENTICATED: 401,
@@ -72,7 +73,11 @@ CODES: Final[dict[type[errors.GatepostError], Code]] = {
 _CONFLICTS: Final = {
     "certificate": Code.CERTIFICATE_IN_USE,
     "certificates": Code.CERTIFICATE_QUOTA,
+    "group": Code.IN_USE,
+    "policy": Code.IN_USE,
+    "posture rule": Code.IN_USE,
     "posture rules": Code.CHECK_QUOTA,
+    "service token": Code.IN_USE,
     "tokens": Code.TOKEN_QUOTA,
 }
 _DATABASE_PAUSE: Final = 10

@@ -5,7 +5,7 @@ Each is one use case; its answer is put into the envelope, and whatever it raise
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from litestar import delete, get, post, put
 from litestar.params import JSONBody, RawBody
@@ -14,8 +14,11 @@ from gatepost.controlplane.administration import rules, uploads
 from gatepost.web.parameters import CertificateId, RuleId, TheAccount, TheServices
 from gatepost.wire.management.envelope import Envelope, Page, whole_list
 from gatepost.wire.management.mtls_certificates import Association, CertificateObject, UploadBody
-from gatepost.wire.management.posture_rules import Integration, PostureRule, RemovedRule, RuleBody, RuleDocument
+from gatepost.wire.management.posture_rules import Integration, PostureRule, RemovedRule, RuleBody
 from gatepost.wire.management.scopes import Scope
+
+if TYPE_CHECKING:
+    from gatepost.wire.management.documents import Document
 
 _CERTIFICATES = "/mtls_certificates"
 _RULES = "/devices/posture"
@@ -124,7 +127,7 @@ def _kept(kept: rules.KeptRule) -> Envelope[PostureRule]:
     return Envelope(messages=kept.remarks, result=_as_written(kept.document))
 
 
-def _as_written(document: RuleDocument) -> PostureRule:
+def _as_written(document: Document) -> PostureRule:
     """Give the very document; `PostureRule` is its form in the documentation, and would add what was not sent."""
     return cast("PostureRule", document)
 

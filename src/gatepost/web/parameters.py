@@ -25,6 +25,12 @@ TokenId = Annotated[str, PathParameter(description="The token's id.", max_length
 KeyDigest = Annotated[
     str, PathParameter(description="SHA-256 of the key's SubjectPublicKeyInfo, in hex.", pattern=r"^[0-9a-f]{64}$")
 ]
+AppId = Annotated[str, PathParameter(description="The application's id.", max_length=64, pattern=_TEXT)]
+PolicyId = Annotated[str, PathParameter(description="The policy's id.", max_length=64, pattern=_TEXT)]
+GroupId = Annotated[str, PathParameter(description="The group's id.", max_length=64, pattern=_TEXT)]
+ServiceTokenId = Annotated[str, PathParameter(description="The service token's id.", max_length=64, pattern=_TEXT)]
+ExemptionId = Annotated[str, PathParameter(description="The exemption's id.", max_length=64, pattern=_TEXT)]
+UserId = Annotated[str, PathParameter(description="The person's id.", max_length=64, pattern=_TEXT)]
 PerPage = Annotated[int, QueryParameter(description="As many as are wanted at once.", ge=1, le=MAXIMUM_PAGE)]
 LogCursor = Annotated[
     str, QueryParameter(description="result_info.cursor of the page before.", pattern=r"^([1-9][0-9]{0,17})?$")

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gatepost.wire.management.codes import Code
-from gatepost.wire.management.envelope import Envelope, Failure, cursor_page, instant, remark, whole_list
+from gatepost.wire.management.envelope import Envelope, Failure, cursor_page, instant, numbered_page, remark, whole_list
 
 
 def test_a_success_and_a_failure_have_the_same_four_keys() -> None:
@@ -29,6 +29,13 @@ def test_an_empty_list_is_a_list() -> None:
     page = msgspec.to_builtins(whole_list(()))
     assert () == page["result"]
     assert {"count": 0, "page": 1, "per_page": 1, "total_count": 0, "total_pages": 1} == page["result_info"]
+
+
+@pytest.mark.parametrize(("total", "pages"), [(0, 0), (1, 1), (2, 1), (3, 2)])
+def test_a_page_by_number_says_how_many_there_are(total: int, pages: int) -> None:
+    """Of things and of pages; a page behind the last is empty."""
+    info = msgspec.to_builtins(numbered_page((), 9, 2, total))["result_info"]
+    assert {"count": 0, "page": 9, "per_page": 2, "total_count": total, "total_pages": pages} == info
 
 
 def test_the_last_page_by_cursor_has_an_empty_one() -> None:

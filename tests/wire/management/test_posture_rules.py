@@ -8,16 +8,14 @@ from gatepost.core.certificate import Certificate, parse_certificate
 from gatepost.core.check import Evidence, OperatingSystem
 from gatepost.errors import InputError
 from gatepost.wire.management.check_options import CheckOptions
+from gatepost.wire.management.documents import read_document, show_document, write_document
 from gatepost.wire.management.posture_rules import (
     Identity,
     RuleBody,
     RuleType,
     complete_document,
     parse_rule,
-    read_document,
-    show_document,
     to_core,
-    write_document,
 )
 from gatepost.wire.management.strict import decode_strictly
 from tests.certificates import CertificateAuthority

@@ -26,7 +26,7 @@ MAXIMUM_PAGE: Final = 1_000
 DEFAULT_PAGE: Final = 50
 
 
-class _Subject(msgspec.Struct, frozen=True):
+class Subject(msgspec.Struct, frozen=True):
     """What a result shows of its check, parsed once a page."""
 
     check: StoredCheck
@@ -61,7 +61,7 @@ def list_results(
         found = records.results.all(account, after, limit, _filter(records, account, wanted))
         numbers = tuple({item.registration for item in found})
         registrations = records.devices.by_numbers(account, numbers)
-        checks = {check.number: _subject(check) for check in records.checks.all(account)}
+        checks = {check.number: subject_of(check) for check in records.checks.all(account)}
     now = services.now()
     shown = tuple(
         _show_result(item, registrations[item.registration], checks[item.check], now)
@@ -83,12 +83,13 @@ def _filter(records: Records, account: int, wanted: WantedResults) -> ResultFilt
     return ResultFilter(registration=registration, check=check, status=wanted.status)
 
 
-def _subject(check: StoredCheck) -> _Subject:
+def subject_of(check: StoredCheck) -> Subject:
+    """Parse what a result shows of its check, and for whose devices it is."""
     outline = msgspec.json.decode(check.document, type=_Outline)
-    return _Subject(check, outline.name, system_asked(check))
+    return Subject(check, outline.name, system_asked(check))
 
 
-def _show_result(stored: StoredResult, registration: Registration, subject: _Subject, now: int) -> ResultObject:
+def _show_result(stored: StoredResult, registration: Registration, subject: Subject, now: int) -> ResultObject:
     result, device = stored.result, registration.device
     return ResultObject(
         registration_id=registration.id,
@@ -102,7 +103,7 @@ def _show_result(stored: StoredResult, registration: Registration, subject: _Sub
         status=result.status,
         reasons=result.reasons,
         evidence=result.evidence,
-        counts=_counts(stored, registration, subject, now),
+        counts=counts_now(stored, registration, subject, now),
         certificate_sha256=None if result.certificate is None else result.certificate.hex(),
         measured_at=instant(result.measured_at),
         judged_at=instant(result.judged_at),
@@ -112,7 +113,7 @@ def _show_result(stored: StoredResult, registration: Registration, subject: _Sub
     )
 
 
-def _counts(stored: StoredResult, registration: Registration, subject: _Subject, now: int) -> bool:
+def counts_now(stored: StoredResult, registration: Registration, subject: Subject, now: int) -> bool:
     """Tell whether a result may be used now: its time, its device, and whether its check still asks that, of that device."""
     return (
         stored.result.counts(now)

@@ -14,13 +14,12 @@ from gatepost.controlplane.previewing import KIND, Draft, compile_draft, load_pr
 from gatepost.errors import ConflictError, InputError
 from gatepost.wire.device import MAXIMUM_CHECKS
 from gatepost.wire.management.check_options import NO_OPTIONS
+from gatepost.wire.management.documents import read_document, write_document
 from gatepost.wire.management.envelope import instant
 from gatepost.wire.management.posture_rules import (
     RuleBody,
     complete_document,
     parse_rule,
-    read_document,
-    write_document,
 )
 from gatepost.wire.management.preview import PreviewObject, PreviewState
 from gatepost.wire.management.strict import decode_strictly

@@ -11,12 +11,25 @@ from gatepost.wire.management.envelope import Remark, remark
 from gatepost.wire.management.posture_rules import EVALUATED, Rule, RuleBody
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    import msgspec
 
     from gatepost.wire.management.check_options import CheckOptions
     from gatepost.wire.management.client_certificates import Question
 
-_FIELDS = frozenset({*RuleBody.__struct_fields__, "id"})
+
+def unknown_fields(fields: Iterable[str], body: type[msgspec.Struct], within: str = "") -> tuple[Remark, ...]:
+    """Return a remark on each field of a document that is kept and has no effect: what ``body`` does not know."""
+    unknown = [field[:80] for field in fields if field not in body.__struct_fields__]
+    return tuple(
+        remark(
+            Code.FIELD_UNKNOWN,
+            f"the field {field!r} is kept and has no effect",
+            f"{within}/{field.replace('~', '~0').replace('/', '~1')}",
+        )
+        for field in unknown
+    )
 
 
 def remarks_on(
@@ -29,10 +42,7 @@ def remarks_on(
 def _remarks(rule: Rule, fields: tuple[str, ...], options: CheckOptions, names: tuple[str, ...]) -> Iterator[Remark]:
     if rule.name in names:
         yield remark(Code.NAME_NOT_UNIQUE, f"another posture rule has the name {rule.name!r}", "/name")
-    for field in fields:
-        if field not in _FIELDS:
-            words = f"the field {field[:80]!r} is kept and has no effect"
-            yield remark(Code.FIELD_UNKNOWN, words, f"/{field[:80].replace('~', '~0').replace('/', '~1')}")
+    yield from unknown_fields((field for field in fields if field != "id"), RuleBody)
     if rule.question is None:
         evaluated = " and ".join(sorted(EVALUATED))
         words = f"rules of type {rule.type} are kept and not evaluated: they never pass; evaluated are {evaluated}"

@@ -6,26 +6,25 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.administration.access.references import refuse_use, rules_with
 from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.administration.remarks import remarks_on
 from gatepost.controlplane.checks import compile_check, parse_options, system_asked
 from gatepost.controlplane.ports import StoredCheck
 from gatepost.controlplane.rejudging import ChangedCheck
+from gatepost.core.policy import Posture
 from gatepost.errors import ConflictError, InputError, NotFoundError
 from gatepost.wire.device import MAXIMUM_CHECKS as MAXIMUM_CHECKS_OF_A_DEVICE
 from gatepost.wire.management.check_options import OnChange, Sharing
+from gatepost.wire.management.documents import Document, read_document, show_document, write_document
 from gatepost.wire.management.effective import EffectiveCheck, describe_effective, describe_unevaluated
 from gatepost.wire.management.envelope import Remark
 from gatepost.wire.management.posture_rules import (
     Rule,
     RuleBody,
-    RuleDocument,
     complete_document,
     parse_rule,
     preferred_system,
-    read_document,
-    show_document,
-    write_document,
 )
 from gatepost.wire.management.strict import decode_strictly
 
@@ -43,7 +42,7 @@ _KIND: Final = "posture rule"
 class KeptRule(msgspec.Struct, frozen=True):
     """A rule as it is read back, and what there is to say of it."""
 
-    document: RuleDocument
+    document: Document
     remarks: tuple[Remark, ...]
 
 
@@ -127,14 +126,14 @@ def _changed(services: Services, records: Records, before: StoredCheck, after: S
     )
 
 
-def list_rules(services: Services, account: int) -> tuple[RuleDocument, ...]:
+def list_rules(services: Services, account: int) -> tuple[Document, ...]:
     """Return the account's rules as they were written, oldest first."""
     with services.storage.reading() as records:
         stored = records.checks.all(account)
     return tuple(show_document(check.id, check.document) for check in stored if not check.trial)
 
 
-def find_rule(services: Services, account: int, rule_id: str) -> RuleDocument:
+def find_rule(services: Services, account: int, rule_id: str) -> Document:
     """Return one rule as it was written; raises `NotFoundError`."""
     with services.storage.reading() as records:
         stored = find_stored(records, account, rule_id)
@@ -142,9 +141,13 @@ def find_rule(services: Services, account: int, rule_id: str) -> RuleDocument:
 
 
 def remove_rule(services: Services, account: int, rule_id: str) -> None:
-    """Remove a rule with its results; the log keeps its lines. Raises `NotFoundError`."""
+    """Remove a rule with its results; the log keeps its lines. Raises `NotFoundError`.
+
+    Raises `ConflictError` while a policy or a group names it.
+    """
     with services.storage.writing() as records:
         before = find_stored(records, account, rule_id)
+        refuse_use(_KIND, rules_with(records, account, Posture(rule_id)))
         records.checks.remove(account, before.number)
         _record(services, records, "delete", before, None)
 
@@ -204,7 +207,7 @@ def _record(
     record_change(services, records, one.account, change)
 
 
-def _read(content: bytes) -> tuple[RuleDocument, Rule]:
+def _read(content: bytes) -> tuple[Document, Rule]:
     body = decode_strictly(content, RuleBody)
     document = complete_document(read_document(content), body)
     return document, parse_rule(write_document(document))
@@ -262,7 +265,7 @@ def _compile(services: Services, records: Records, draft: StoredCheck) -> None:
     compile_check(draft, upload, results_expire=services.results_expire)
 
 
-def _kept(draft: StoredCheck, document: RuleDocument, rule: Rule, others: tuple[StoredCheck, ...]) -> KeptRule:
+def _kept(draft: StoredCheck, document: Document, rule: Rule, others: tuple[StoredCheck, ...]) -> KeptRule:
     options = parse_options(draft.options)
     names = tuple(kept.name for item in others if not item.trial and (kept := _parse_kept(item)) is not None)
     remarks = remarks_on(rule, tuple(document), options, names)

@@ -24,7 +24,7 @@ from gatepost.wire.management.tokens import DEFAULT_ENROLLMENT_LIFE, NewToken, T
 
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
-    from gatepost.controlplane.ports import Records
+    from gatepost.controlplane.ports import Account, Records
 
 _FORM: Final = re.compile(r"[0-9A-Za-z_-]{40,80}", re.ASCII)
 _ACCOUNT_ID: Final = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
@@ -58,7 +58,7 @@ def add_token(services: Services, records: Records, account: int, wanted: TokenB
         created_at=now,
         expires_at=_end(services, wanted, now),
         uses_left=wanted.uses,
-        user_email=wanted.user_email,
+        user_email=None if wanted.user_email is None else wanted.user_email.lower(),
         created_by=services.actor.id or None,
     )
     records.tokens.add(token)
@@ -138,28 +138,39 @@ def show_token(token: Token) -> TokenObject:
     )
 
 
-def authenticate(services: Services, credential: Credential, account_id: str) -> Caller:
-    """Return whose an administrator's credential is, and the account that it opens.
+def authenticate(services: Services, credential: Credential, account_id: str | None) -> Caller:
+    """Return whose an administrator's credential is, and the account that it opens; ``account_id`` None: whichever that is.
 
     Raises `CredentialError` when the token does not count, `ForbiddenError` when it is of another kind or account:
     an account that does not exist and one that is somebody else's are not told apart.
     """
+    with services.storage.reading() as records:
+        token = _read_token(services, records, credential)
+        account = _find_account(records, token, account_id)
+    if token.kind != TokenKind.ADMINISTRATOR or account is None or account.number != token.account:
+        raise ForbiddenError(_SCOPE)
+    actor = Actor(kind=ActorKind.TOKEN, id=token.id, name=token.name, email=token.user_email)
+    return Caller(account=account, actor=actor, scopes=tuple(map(Scope, token.scopes)), expires_at=token.expires_at)
+
+
+def _find_account(records: Records, token: Token, account_id: str | None) -> Account | None:
+    if account_id is None:
+        return next(item for item in records.accounts.all() if item.number == token.account)
+    return records.accounts.find(account_id.lower()) if _ACCOUNT_ID.fullmatch(account_id) else None
+
+
+def _read_token(services: Services, records: Records, credential: Credential) -> Token:
+    """Return the token that a credential is the text of; raises `CredentialError` when it does not count."""
     if not _FORM.fullmatch(credential.text):
         raise CredentialError("the token has not the form of one")
-    known = _ACCOUNT_ID.fullmatch(account_id) is not None
-    with services.storage.reading() as records:
-        token = records.tokens.find(_digest(credential.text))
-        account = records.accounts.find(account_id.lower()) if known else None
+    token = records.tokens.find(_digest(credential.text))
     if token is None or not _owns(token, credential.email):
         raise CredentialError("the token is not known here")
     if token.revoked_at is not None:
         raise CredentialError("the token was revoked")
     if token.expires_at is not None and token.expires_at <= services.now():
         raise CredentialError("the token has expired")
-    if token.kind != TokenKind.ADMINISTRATOR or account is None or account.number != token.account:
-        raise ForbiddenError(_SCOPE)
-    actor = Actor(kind=ActorKind.TOKEN, id=token.id, name=token.name, email=token.user_email)
-    return Caller(account=account, actor=actor, scopes=tuple(map(Scope, token.scopes)), expires_at=token.expires_at)
+    return token
 
 
 def _owns(token: Token, email: str | None) -> bool:

@@ -18,7 +18,7 @@ from gatepost.controlplane.ports.resources import Resource, Resources
 from gatepost.controlplane.ports.results import EVERY_RESULT, ResultFilter, Results, StoredResult
 from gatepost.controlplane.ports.secrets import Secrets
 from gatepost.controlplane.ports.storage import Records, Storage
-from gatepost.controlplane.ports.users import User, Users
+from gatepost.controlplane.ports.users import User, UserFilter, Users
 
 __all__ = [
     "EVERY_LINE",
@@ -56,5 +56,6 @@ __all__ = [
     "Tokens",
     "UploadedCertificate",
     "User",
+    "UserFilter",
     "Users",
 ]

@@ -70,6 +70,10 @@ class Devices(Protocol):
         """Return the registration that holds this device key, in whatever account."""
         ...
 
+    def of_user(self, account: int, email: str) -> tuple[Registration, ...]:
+        """Return the registrations of the user with this e-mail address (in lower case), oldest first, at most 1,000."""
+        ...
+
     def all(self, account: int, after: int, limit: int) -> tuple[Registration, ...]:
         """Return registrations with a number above ``after``, in order, at most ``limit``."""
         ...

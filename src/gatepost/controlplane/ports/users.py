@@ -19,6 +19,14 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int
 
 
+class UserFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which people are wanted: all that is given must hold, in whatever case. ``search`` is part of an address or a name."""
+
+    email: str | None = None
+    name: str | None = None
+    search: str | None = None
+
+
 class Users(Protocol):
     """People."""
 
@@ -32,6 +40,14 @@ class Users(Protocol):
 
     def by_email(self, account: int, email: str) -> User | None:
         """Return the one with this e-mail address, in whatever case it is given."""
+        ...
+
+    def search(self, account: int, wanted: UserFilter, offset: int, limit: int) -> tuple[User, ...]:
+        """Return people in the order of their addresses, from ``offset`` on, at most ``limit``."""
+        ...
+
+    def count(self, account: int, wanted: UserFilter) -> int:
+        """Return how many there are."""
         ...
 
     def all(self, account: int, after: int, limit: int) -> tuple[User, ...]:

@@ -33,6 +33,7 @@ class Code(IntEnum):
     CERTIFICATE_IN_USE = 1102
     CHECK_QUOTA = 1103
     TOKEN_QUOTA = 1104
+    IN_USE = 1120
     CERTIFICATE_QUOTA = 1489
     # Who asks, and for what.
     NO_ROUTE = 7003
@@ -47,6 +48,9 @@ class Code(IntEnum):
     MATCH_WITHOUT_EFFECT = 2005
     LOCATION_NOT_READ = 2006
     OPTION_WITHOUT_EFFECT = 2007
+    RULE_NOT_EVALUATED = 2020
+    POLICY_MATCHES_NOBODY = 2021
+    APP_NOT_EVALUATED = 2022
 
 
 MEANINGS: Final[dict[Code, str]] = {
@@ -68,6 +72,7 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.CERTIFICATE_IN_USE: "A posture rule names the certificate; remove the rule first, or let it name another.",
     Code.CHECK_QUOTA: "The account has as many posture rules as it may, or as one device answers.",
     Code.TOKEN_QUOTA: "The account has as many tokens as it may.",
+    Code.IN_USE: "Something else names it; the message says what. Remove that first, or let it name another.",
     Code.CERTIFICATE_QUOTA: "The account has as many uploaded certificates as it may.",
     Code.NO_ROUTE: "There is no such route.",
     Code.NOT_AUTHENTICATED: "The credential is missing, unknown, expired or revoked.",
@@ -80,5 +85,8 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.MATCH_WITHOUT_EFFECT: "The rule is for the system that its input names; match names others too.",
     Code.LOCATION_NOT_READ: "A place that the rule names is not looked into on that system.",
     Code.OPTION_WITHOUT_EFFECT: "An option of the check has no effect, because the rule does not ask for it.",
+    Code.RULE_NOT_EVALUATED: "A rule of a policy or a group is kept and never evaluated: it never lets anybody in.",
+    Code.POLICY_MATCHES_NOBODY: "The policy matches nobody, because of rules that are not evaluated.",
+    Code.APP_NOT_EVALUATED: "An application, or a destination of one, is kept and never evaluated: it protects nothing.",
 }
 """What each number means, in a sentence: for the pages of the documentation."""

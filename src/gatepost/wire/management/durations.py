@@ -16,15 +16,15 @@ MAXIMUM_DURATION: Final = 8_760 * 3_600
 _FORM: Final = re.compile(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?", re.ASCII)
 
 
-def parse_duration(text: str, field: str, minimum: int = MINIMUM_DURATION) -> int:
-    """Turn ``1h30m`` into seconds; raises `InputError` for another form, or out of ``minimum`` to a year."""
+def parse_duration(text: str, field: str, minimum: int = MINIMUM_DURATION, maximum: int = MAXIMUM_DURATION) -> int:
+    """Turn ``1h30m`` into seconds; raises `InputError` for another form, or out of ``minimum`` to ``maximum``."""
     found = _FORM.fullmatch(text)
     if not text or found is None:
         raise InputError(field, f"is {shown(text)}", "expected a duration such as 5m, 1h or 1h30m")
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     duration = hours * 3600 + minutes * 60 + seconds
-    if not minimum <= duration <= MAXIMUM_DURATION:
-        allowed = f"at least {format_duration(minimum)} and at most {format_duration(MAXIMUM_DURATION)}"
+    if not minimum <= duration <= maximum:
+        allowed = f"at least {format_duration(minimum)} and at most {format_duration(maximum)}"
         raise InputError(field, f"is {text}", allowed)
     return duration
 

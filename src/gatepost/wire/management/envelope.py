@@ -85,6 +85,14 @@ def whole_list(items: tuple[_T, ...], messages: tuple[Remark, ...] = ()) -> Page
     return Page(messages=messages, result=items, result_info=info)
 
 
+def numbered_page(items: tuple[_T, ...], page: int, per_page: int, total: int) -> Page[_T]:
+    """Answer one page of a list that is read by numbers; behind the last one come empty pages, where clients stop."""
+    info = ResultInfo(
+        count=len(items), page=page, per_page=per_page, total_count=total, total_pages=-(-total // per_page)
+    )
+    return Page(result=items, result_info=info)
+
+
 def cursor_page(items: tuple[_T, ...], per_page: int, cursor: str) -> Page[_T]:
     """Answer one page of a list that is read by cursor."""
     return Page(result=items, result_info=ResultInfo(count=len(items), per_page=per_page, cursor=cursor))

@@ -15,6 +15,7 @@ from gatepost.core.check import Check, Evidence, OperatingSystem, default_eviden
 from gatepost.core.result import default_expiration
 from gatepost.errors import InputError
 from gatepost.wire.management.client_certificates import Platform, Question, parse_v1, parse_v2
+from gatepost.wire.management.documents import Document, raw
 from gatepost.wire.management.durations import parse_duration
 from gatepost.wire.management.strict import decode_strictly
 
@@ -28,9 +29,6 @@ DEFAULT_SCHEDULE: Final = 300
 Name = Annotated[str, msgspec.Meta(max_length=1_000, pattern=r"^[^\x00]*$")]
 Description = Annotated[str, msgspec.Meta(max_length=10_000)]
 Duration = Annotated[str, msgspec.Meta(max_length=32, description="such as 5m, 1h or 1h30m")]
-
-RuleDocument = dict[str, msgspec.Raw]
-"""A rule as it was sent, field by field, each value the very bytes."""
 
 
 class RuleType(StrEnum):
@@ -114,34 +112,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
 
 
-def read_document(content: bytes) -> RuleDocument:
-    """Take a rule's JSON apart without changing a byte of its values; raises `InputError`."""
-    decode_strictly(content, dict[str, Any])  # a Raw is not looked into, so this sees that all of it is JSON
-    document = decode_strictly(content, RuleDocument)
-    document.pop("id", None)
-    return document
-
-
-def complete_document(document: RuleDocument, body: RuleBody) -> RuleDocument:
+def complete_document(document: Document, body: RuleBody) -> Document:
     """Take a missing ``operating_system`` from the only platform of ``match``, as the reference does."""
     given = body.input
     platforms = _platforms(body)
     missing = given is not None and given.get("operating_system") is None
     if body.type is not RuleType.CLIENT_CERTIFICATE_V2 or not missing or len(platforms) != 1:
         return document
-    fields = msgspec.json.decode(document["input"], type=RuleDocument)
-    system = msgspec.Raw(msgspec.json.encode(platforms[0]))
-    return document | {"input": msgspec.Raw(msgspec.json.encode(fields | {"operating_system": system}))}
-
-
-def write_document(document: RuleDocument) -> bytes:
-    """Put a rule's JSON together again."""
-    return msgspec.json.encode(document)
-
-
-def show_document(rule_id: str, content: bytes) -> RuleDocument:
-    """Give a kept rule back as it was written, with its id."""
-    return {"id": msgspec.Raw(msgspec.json.encode(rule_id)), **msgspec.json.decode(content, type=RuleDocument)}
+    fields = msgspec.json.decode(document["input"], type=Document)
+    return document | {"input": raw(fields | {"operating_system": raw(platforms[0])})}
 
 
 def parse_rule(content: bytes) -> Rule:

@@ -38,12 +38,15 @@ _PLAIN: Final = {
 _ENUM: Final = re.compile(r"Invalid enum value '?(.*?)'?$", re.DOTALL)
 
 
-def decode_strictly(content: bytes, kind: type[_T]) -> _T:
-    """Decode JSON as ``kind``; of equal keys the last counts. Raises `InputError`, never anything else."""
+def decode_strictly(content: bytes, kind: type[_T], within: str = "") -> _T:
+    """Decode JSON as ``kind``; of equal keys the last counts.
+
+    Raises `InputError`, never anything else; it points below ``within``, such as ``/policies/0``.
+    """
     try:
         return msgspec.json.decode(content, type=kind, strict=True)
     except msgspec.ValidationError as error:
-        raise _refusal(error, kind, "") from None
+        raise _refusal(error, kind, within) from None
     except RecursionError:
         raise InputError("", "the body is nested too deeply", "no document here needs more than a few levels") from None
     except UnicodeDecodeError:

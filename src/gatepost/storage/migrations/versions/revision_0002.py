@@ -68,6 +68,9 @@ def _add_columns() -> None:
     op.add_column("registrations", _text("pending", nullable=True))
     op.add_column("registrations", _integer("deleted_at", nullable=True))
     op.add_column("registrations", _octets("reported_facts", nullable=True))
+    # People are known by their address in lower case, and so are whose devices these are.
+    op.execute("UPDATE registrations SET user_email = lower(user_email) WHERE user_email IS NOT NULL")
+    op.create_index(None, "registrations", ["account", "user_email", "number"])
 
 
 def _fill_in_device_types() -> None:
