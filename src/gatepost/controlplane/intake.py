@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gatepost.controlplane.ports import StoredResult
-from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Judged, Judgement, Posture
+from gatepost.controlplane.denying import hold_against_denials, note_ground, rests_anew
+from gatepost.controlplane.duplicates import settle
+from gatepost.controlplane.facts import record_facts
+from gatepost.controlplane.judgement import Judged, Judgement
+from gatepost.controlplane.ports import SEEN_WITHIN, StoredResult
+from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Posture
 from gatepost.controlplane.sharing import (
     is_owner,
     note_proof,
@@ -159,12 +163,16 @@ class Intake:
         account = registration.account
         if not records.devices.advance(account, registration.number, judged.sequence, judged.digest, now):
             return self._repeated(records, judged)
+        _note_device(records, judged, now)
         version = records.checks.version(account)
         if version != judged.view.version:
             # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
             return self._acknowledge(msgspec.structs.replace(judged, judgements=()), version)
         known = {item.check: item for item in records.results.find(account, registration.number)}
-        held = tuple(_hold_against_sharing(records, judged, item) for item in judged.judgements)
+        held = tuple(hold_against_denials(records, account, item) for item in judged.judgements)
+        if registration.pending is not None:
+            held = settle(records, registration, held, now)
+        held = tuple(_hold_against_sharing(records, judged, item) for item in held)
         for judgement in held:
             _write(records, judged, judgement, known.get(judgement.live.stored.number))
         return self._acknowledge(msgspec.structs.replace(judged, judgements=held), version)
@@ -188,6 +196,14 @@ class Intake:
             next_in=min(schedules, default=DEFAULT_SCHEDULE),
             verdicts=tuple(_verdict(item) for item in judged.judgements),
         )
+
+
+def _note_device(records: Records, judged: Judged, now: int) -> None:
+    """Note what a report says of its device beside its checks."""
+    registration = judged.registration
+    if now // SEEN_WITHIN != registration.last_seen_at // SEEN_WITHIN:
+        records.devices.see(registration, judged.client_version, now)
+    record_facts(records, registration, judged.facts, now)
 
 
 def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement) -> Judgement:
@@ -221,6 +237,8 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
     if news:
         entry = msgspec.structs.replace(judgement.entry, reports=known.repeats + 1 if known else 1)
         records.posture_log.append(account, registration, check, entry)
+    anew = rests_anew(known, judgement)
+    same = known is not None and known.result.certificate == result.certificate
     records.results.put(
         account,
         StoredResult(
@@ -232,8 +250,11 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
             logged_at=result.judged_at if known is None or news else known.logged_at,
             repeats=repeats,
             key_digest=judgement.key_digest,
+            traced=anew or (same and known is not None and known.traced),
         ),
     )
+    if anew:
+        note_ground(records, account, registration, judgement)
 
 
 def _verdict(judgement: Judgement) -> Verdict:

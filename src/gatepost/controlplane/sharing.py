@@ -7,19 +7,19 @@ Keys are told apart by their SubjectPublicKeyInfo, never by the certificate: its
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.standing import refuse, refuse_standing
 from gatepost.core.certificate import Certificate
 from gatepost.core.check import Evidence
+from gatepost.core.denial import key_digest as digest_of_key
 from gatepost.core.evaluation import Status
-from gatepost.core.log import PostureEntry
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
-    from gatepost.controlplane.ports import KeyHolder, Records, StoredResult
+    from gatepost.controlplane.ports import KeyHolder, Records
     from gatepost.core.evaluation import Evaluation
     from gatepost.core.result import Result
 
@@ -44,7 +44,7 @@ def proved_key(evaluation: Evaluation) -> bytes | None:
     certificate = nearest.candidate.certificate
     if not isinstance(certificate, Certificate):
         return None
-    return hashlib.sha256(certificate.public_key.encoded).digest()
+    return digest_of_key(certificate)
 
 
 def note_proof(
@@ -77,9 +77,7 @@ def is_owner(records: Records, account: int, registration: int, key_digest: byte
 
 def refuse_shared(result: Result) -> Result:
     """Turn a pass into the fail that a shared key gives; what already fails stays as it is."""
-    if result.status is not Status.PASS:
-        return result
-    return msgspec.structs.replace(result, status=Status.FAIL, reasons=(Reason.CERTIFICATE_SHARED,))
+    return refuse(result, Reason.CERTIFICATE_SHARED)
 
 
 def refuse_others(
@@ -91,18 +89,4 @@ def refuse_others(
             continue
         for stored in records.results.find(account, holder.registration):
             if stored.check == check and stored.result.status is Status.PASS and stored.key_digest == key_digest:
-                _refuse(records, account, stored, now)
-
-
-def _refuse(records: Records, account: int, stored: StoredResult, now: int) -> None:
-    result = msgspec.structs.replace(refuse_shared(stored.result), judged_at=now)
-    entry = PostureEntry(
-        result=result,
-        expected=stored.expected,
-        received=stored.received,
-        nonce=b"",
-        signature=None,
-        reports=stored.repeats + 1,
-    )
-    records.posture_log.append(account, stored.registration, stored.check, entry)
-    records.results.put(account, msgspec.structs.replace(stored, result=result, logged_at=now, repeats=0))
+                refuse_standing(records, account, stored, Reason.CERTIFICATE_SHARED, now)

@@ -7,7 +7,7 @@ kept; the result does not depend on their order. Source: ``docs/reference/semant
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ from gatepost.core.criteria import (
     Criterion,
     ExtendedKeyUsage,
     Judgement,
+    NotDenied,
     OneStep,
     PrivateKey,
     SubjectAlternativeName,
@@ -25,6 +26,7 @@ from gatepost.core.criteria import (
     UnknownFact,
     reached_evidence,
 )
+from gatepost.core.denial import Denied
 from gatepost.core.device import DeviceFacts, MissingFact, Template, render_template
 from gatepost.core.finding import Candidate, Fault, Nearby
 from gatepost.core.reason import Reason
@@ -72,10 +74,15 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-def evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime) -> Evaluation:
+_NOTHING: Final = Denied()
+
+
+def evaluate(
+    check: Check, facts: DeviceFacts, findings: Findings, now: datetime, denied: Denied = _NOTHING
+) -> Evaluation:
     """Answer ``check`` from ``findings`` at the aware instant ``now``. Never raises: a crash is an error of its own."""
     try:
-        return _evaluate(check, facts, findings, now)
+        return _evaluate(check, facts, findings, now, denied)
     except Exception as error:  # noqa: BLE001 - whatever went wrong in here, the answer must be "error", never a pass or silence.
         return Evaluation(
             status=Status.ERROR,
@@ -85,8 +92,8 @@ def evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime
         )
 
 
-def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime) -> Evaluation:
-    criteria = criteria_of(check, facts)
+def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime, denied: Denied) -> Evaluation:
+    criteria = (*criteria_of(check, facts), NotDenied(denied))
     missing = next((item.variable for item in criteria if isinstance(item, UnknownFact)), "")
     step = OneStep(check.authorities, now, signs=check.signs)
     candidates = findings.candidates[:MAXIMUM_CANDIDATES]

@@ -13,7 +13,10 @@ from gatepost.storage.accounts import SqlAccounts
 from gatepost.storage.audit_log import SqlAuditLog
 from gatepost.storage.certificates import SqlCertificates
 from gatepost.storage.checks import SqlChecks
+from gatepost.storage.denials import SqlDenials
 from gatepost.storage.devices import SqlDevices
+from gatepost.storage.fleet import SqlFleet
+from gatepost.storage.footings import SqlFootings
 from gatepost.storage.keybox import Keybox
 from gatepost.storage.posture_log import SqlPostureLog
 from gatepost.storage.proved_keys import SqlProvedKeys
@@ -21,6 +24,7 @@ from gatepost.storage.resources import SqlResources
 from gatepost.storage.results import SqlResults
 from gatepost.storage.revisions import refuse_other_revision
 from gatepost.storage.secrets import SqlSecrets
+from gatepost.storage.serial_numbers import SqlSerialNumbers
 from gatepost.storage.sqlite import PATIENCE, open_readers, open_writer, path_of
 from gatepost.storage.tokens import SqlTokens
 from gatepost.storage.translation import storage_error
@@ -36,13 +40,17 @@ if TYPE_CHECKING:
         AuditLog,
         Certificates,
         Checks,
+        Denials,
         Devices,
+        Fleet,
+        Footings,
         PostureLog,
         ProvedKeys,
         Records,
         Resources,
         Results,
         Secrets,
+        SerialNumbers,
         Tokens,
         Users,
     )
@@ -57,13 +65,17 @@ class SqlRecords:
         self.certificates: Certificates = SqlCertificates(connection)
         self.checks: Checks = SqlChecks(connection)
         self.devices: Devices = SqlDevices(connection)
+        self.fleet: Fleet = SqlFleet(connection)
         self.results: Results = SqlResults(connection)
+        self.footings: Footings = SqlFootings(connection)
         self.proved_keys: ProvedKeys = SqlProvedKeys(connection)
         self.posture_log: PostureLog = SqlPostureLog(connection)
         self.secrets: Secrets = SqlSecrets(connection, keybox)
         self.users: Users = SqlUsers(connection)
         self.resources: Resources = SqlResources(connection)
         self.audit_log: AuditLog = SqlAuditLog(connection)
+        self.denials: Denials = SqlDenials(connection)
+        self.serial_numbers: SerialNumbers = SqlSerialNumbers(connection)
 
 
 class SqlStorage:

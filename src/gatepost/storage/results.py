@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gatepost.storage.tables import AnyRow
 
 _KEY: Final = ("account", "registration_number", "check_number")
-_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest")
+_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest", "traced")
 
 
 def _put(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
@@ -37,6 +37,11 @@ _SELECT = select(results.c.registration_number, results.c.check_number, *(result
 _IN_ACCOUNT = results.c.account == bindparam("account")
 _ORDER = (results.c.registration_number, results.c.check_number)
 _FIND = _SELECT.where(_IN_ACCOUNT, results.c.registration_number == bindparam("registration")).order_by(*_ORDER)
+_FIND_ONE = _SELECT.where(
+    _IN_ACCOUNT,
+    results.c.registration_number == bindparam("registration"),
+    results.c.check_number == bindparam("check"),
+)
 _ALL = (
     _SELECT.where(_IN_ACCOUNT, tuple_(*_ORDER) > tuple_(bindparam("registration"), bindparam("check")))
     .order_by(*_ORDER)
@@ -54,6 +59,7 @@ def _stored_result(row: AnyRow) -> StoredResult:
         logged_at=row[12],
         repeats=row[13],
         key_digest=row[14],
+        traced=row[15],
     )
 
 
@@ -69,6 +75,12 @@ class SqlResults:
         rows = self._connection.execute(_FIND, {"account": account, "registration": registration})
         return tuple(_stored_result(row) for row in rows)
 
+    def find_one(self, account: int, registration: int, check: int) -> StoredResult | None:
+        """Return one."""
+        values = {"account": account, "registration": registration, "check": check}
+        row = self._connection.execute(_FIND_ONE, values).one_or_none()
+        return _stored_result(row) if row else None
+
     def put(self, account: int, result: StoredResult) -> None:
         """Write the newest result of its pair; raises NotFoundError when registration or check is not there."""
         values = {
@@ -80,6 +92,7 @@ class SqlResults:
             "logged_at": result.logged_at,
             "repeats": result.repeats,
             "key_digest": result.key_digest,
+            "traced": result.traced,
             **values_of(result.result),
         }
         try:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -60,6 +61,16 @@ def _words(name: str, *, nullable: bool = False) -> Column[Any]:
 
 def _integer(name: str, *, nullable: bool = False) -> Column[Any]:
     return Column(name, BigInteger, nullable=nullable)
+
+
+def _sorted(name: str, *, nullable: bool = False) -> Column[Any]:
+    """Return a column of words that are in the order of their code points in every database."""
+    kind = Text().with_variant(Text(collation="C"), "postgresql")
+    return Column(name, kind, nullable=nullable, server_default=None if nullable else text("''"))
+
+
+def _counted(name: str) -> Column[Any]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
 
 
 def _octets(name: str, *, nullable: bool = False) -> Column[Any]:
@@ -154,6 +165,8 @@ checks = Table(
     sqlite_autoincrement=True,
 )
 
+# Beside what a device said stands what lists are sorted and searched by. ``state``: 1 has a registration that counts, 0 has
+# none, 2 is deleted; ``last_seen_at`` is to the quarter of an hour, so that few reports change an index.
 devices = Table(
     "devices",
     metadata,
@@ -165,13 +178,30 @@ devices = Table(
     _octets("details"),
     _integer("created_at"),
     _integer("updated_at"),
-    _integer("last_seen_at", nullable=True),
+    _counted("last_seen_at"),
     _integer("deleted_at", nullable=True),
+    _counted("state"),
+    _counted("active_registrations"),
+    _sorted("name_key"),
+    _sorted("client_version"),
+    _sorted("user_email"),
+    _sorted("serial_key", nullable=True),
+    _sorted("hardware_key", nullable=True),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "number"),
+    Index(None, "account", "state", "number"),
+    Index(None, "account", "state", "public_id", "number"),
+    Index(None, "account", "state", "name_key", "number"),
+    Index(None, "account", "state", "last_seen_at", "number"),
+    Index(None, "account", "state", "client_version", "number"),
+    Index(None, "account", "state", "user_email", "number"),
+    Index(None, "account", "state", "active_registrations", "number"),
+    Index(None, "account", "serial_key"),
+    Index(None, "account", "hardware_key"),
     sqlite_autoincrement=True,
 )
 
+# ``state``: 1 counts, 0 is revoked, 2 is deleted; ``waiting``: 1 where an administrator has something to accept.
 registrations = Table(
     "registrations",
     metadata,
@@ -190,10 +220,16 @@ registrations = Table(
     _words("pending", nullable=True),
     _integer("deleted_at", nullable=True),
     _octets("reported_facts", nullable=True),
+    Column("state", BigInteger, nullable=False, server_default=text("1")),
+    _counted("waiting"),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "number"),
     ForeignKeyConstraint(["account", "device_number"], ["devices.account", "devices.number"]),
     Index(None, "account", "device_number"),
+    Index(None, "account", "state", "number"),
+    Index(None, "account", "state", "public_id", "number"),
+    Index(None, "account", "state", "user_email", "number"),
+    Index(None, "account", "waiting", "number"),
     sqlite_autoincrement=True,
 )
 
@@ -207,10 +243,31 @@ results = Table(
     _integer("logged_at"),
     _integer("repeats"),
     _octets("key_digest", nullable=True),
+    Column("traced", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("account", "registration_number", "check_number"),
     ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
     ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
     Index(None, "account", "check_number"),
+)
+
+# On which certificate a passing result rests, where a denial finds it: by its key, and by its issuer and number. Written only
+# when the certificate is another than before, so that reports that say the same do not touch it.
+footings = Table(
+    "footings",
+    metadata,
+    _integer("account"),
+    _integer("registration_number"),
+    _integer("check_number"),
+    _octets("key_digest"),
+    _octets("certificate_digest"),
+    PrimaryKeyConstraint("account", "registration_number", "check_number"),
+    ForeignKeyConstraint(
+        ["account", "registration_number", "check_number"],
+        ["results.account", "results.registration_number", "results.check_number"],
+        ondelete="CASCADE",
+    ),
+    Index(None, "account", "key_digest"),
+    Index(None, "account", "certificate_digest"),
 )
 
 # Which certificates' keys were proved, by which registrations: one key in two places is a copied one.
@@ -312,6 +369,8 @@ denials = Table(
     _integer("created_at"),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "kind", "value", "source"),
+    UniqueConstraint("account", "number"),
+    Index(None, "account", "source"),
     sqlite_autoincrement=True,
 )
 
@@ -320,10 +379,11 @@ serial_numbers = Table(
     "serial_numbers",
     metadata,
     _account(),
+    _sorted("serial_key"),
     _words("serial_number"),
     _words("note"),
     _integer("added_at"),
-    PrimaryKeyConstraint("account", "serial_number"),
+    PrimaryKeyConstraint("account", "serial_key"),
 )
 
 # What the newest report held for a check, as facts: clustered by check, since that is how a changed check asks for it.

@@ -2,7 +2,8 @@
 
     /device/…                          web/device.py        agents: enrolment, checks, reports (plain ASGI, the hot routes)
     /client/v4/accounts/{account_id}   web/management.py    what clients of the reference speak
-    /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds
+                                       web/devices.py       the same for devices and their registrations
+    /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds; beside it web/denials.py and web/enrollment.py
     /docs                              web/documentation.py the OpenAPI document and what the error numbers mean
 
 Before all of them stands `web.front` (limits), before an account's routes `web.auth` (credentials); whatever is raised
@@ -19,7 +20,11 @@ from litestar.di import Provide
 from gatepost.controlplane.administration.services import Services  # noqa: TC001 - Litestar reads what it injects.
 from gatepost.web.additions import ADDED_ROUTES
 from gatepost.web.auth import admit
+from gatepost.web.denials import DENIAL_ROUTES
+from gatepost.web.device_filters import provide_device_list, provide_registration_list
+from gatepost.web.devices import DEVICE_ROUTES
 from gatepost.web.documentation import EnvelopeForAll, documentation, list_errors
+from gatepost.web.enrollment import ENROLLMENT_ROUTES
 from gatepost.web.errors import answer_error
 from gatepost.web.front import Front
 from gatepost.web.management import MANAGEMENT_ROUTES
@@ -43,12 +48,14 @@ def create_routes(services: Services) -> Litestar:
 
     account = Router(
         path="/client/v4/accounts/{account_id:str}",
-        route_handlers=[*MANAGEMENT_ROUTES, *ADDED_ROUTES],
+        route_handlers=[*MANAGEMENT_ROUTES, *DEVICE_ROUTES, *ADDED_ROUTES, *DENIAL_ROUTES, *ENROLLMENT_ROUTES],
         guards=[admit(services)],
         dependencies={
             "account": Provide(provide_account, sync_to_thread=False),
             "services": Provide(provide_services, sync_to_thread=False),
             "wanted": Provide(provide_audit_filter, sync_to_thread=False),
+            "device_list": Provide(provide_device_list, sync_to_thread=False),
+            "registration_list": Provide(provide_registration_list, sync_to_thread=False),
         },
     )
     return Litestar(

@@ -1,4 +1,4 @@
-"""The device API: four plain ASGI routes under ``/device/v1``, beside Litestar because they are the hot ones.
+"""The device API: six plain ASGI routes under ``/device/v1``, beside Litestar because they are the hot ones.
 
 Bodies are JWS documents (`wire.jws`), answers JSON. Every refusal has a reason; limits come before any credential is looked
 at, and reading a body has a deadline of its own.
@@ -66,6 +66,8 @@ class DeviceApi:
         self._calls = calls
         self._routes: dict[str, Callable[[Scope, bytes], Awaitable[object]]] = {
             "/device/v1/enroll": self._enroll,
+            "/device/v1/challenge": self._challenge,
+            "/device/v1/prove": self._enroll_by_certificate,
             "/device/v1/sync": self._sync,
             "/device/v1/report": self._report,
             "/device/v1/wait": self._wait,
@@ -105,6 +107,12 @@ class DeviceApi:
             raise CredentialError("enrolment needs one header `Authorization: Bearer TOKEN`")
         token = credentials[0][len(_BEARER) :].decode("ascii", "replace").strip()
         return await asyncio.to_thread(self._enroller.enroll, token, body)
+
+    async def _challenge(self, _scope: Scope, body: bytes) -> object:
+        return await asyncio.to_thread(self._enroller.challenge, body)
+
+    async def _enroll_by_certificate(self, _scope: Scope, body: bytes) -> object:
+        return await asyncio.to_thread(self._enroller.enroll_by_certificate, body)
 
     async def _sync(self, _scope: Scope, body: bytes) -> object:
         return await asyncio.to_thread(self._posture.synchronise, body)

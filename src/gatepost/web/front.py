@@ -15,6 +15,7 @@ import msgspec
 from gatepost.web.errors import ASKED, Refusal
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.mtls_certificates import MAXIMUM_UPLOAD
+from gatepost.wire.management.serial_numbers import MAXIMUM_LIST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAXIMUM_BODY: Final = 64 * 1024
-"""The largest body in bytes, but for uploads of certificates."""
+"""The largest body in bytes, but for uploads of certificates and lists of serial numbers."""
 BODY_DEADLINE: Final = 20.0
 """Seconds in which a body must have come: longer than any honest network needs for 256 KiB."""
 DEVICE_PREFIX: Final = "/device/"
@@ -107,7 +108,8 @@ def _refused(scope: Scope) -> Refusal | None:
 
 def _limit(scope: Scope) -> int:
     uploads = scope["method"] == "POST" and scope["path"].rstrip("/").endswith("/mtls_certificates")
-    return MAXIMUM_UPLOAD if uploads else MAXIMUM_BODY
+    lists = scope["method"] == "PUT" and scope["path"].rstrip("/").endswith("/serial-numbers")
+    return MAXIMUM_UPLOAD if uploads else MAXIMUM_LIST if lists else MAXIMUM_BODY
 
 
 def _too_large(limit: int) -> Refusal:

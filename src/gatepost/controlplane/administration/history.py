@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from gatepost.controlplane.checks import system_asked
+from gatepost.controlplane.judgement import device_type
 from gatepost.controlplane.ports import StoredCheck
-from gatepost.controlplane.posture import device_type
 from gatepost.core.check import OperatingSystem
 from gatepost.core.evaluation import Status
 from gatepost.wire.management.envelope import instant
@@ -85,7 +85,7 @@ def _show_result(stored: StoredResult, registration: Registration, subject: _Sub
         status=result.status,
         reasons=result.reasons,
         evidence=result.evidence,
-        counts=result.counts(now) and registration.revoked_at is None and subject.system == device_type(registration),
+        counts=result.counts(now) and registration.counts and subject.system == device_type(registration),
         certificate_sha256=None if result.certificate is None else result.certificate.hex(),
         measured_at=instant(result.measured_at),
         judged_at=instant(result.judged_at),

@@ -46,6 +46,8 @@ class Code(IntEnum):
     MATCH_WITHOUT_EFFECT = 2005
     LOCATION_NOT_READ = 2006
     OPTION_WITHOUT_EFFECT = 2007
+    KEY_STILL_PROVED = 2020
+    LIST_CUT = 2021
 
 
 MEANINGS: Final[dict[Code, str]] = {
@@ -78,5 +80,7 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.MATCH_WITHOUT_EFFECT: "The rule is for the system that its input names; match names others too.",
     Code.LOCATION_NOT_READ: "A place that the rule names is not looked into on that system.",
     Code.OPTION_WITHOUT_EFFECT: "An option of the check has no effect, because the rule does not ask for it.",
+    Code.KEY_STILL_PROVED: "A revoked device's key is proved by another live device, so that it still counts in reports.",
+    Code.LIST_CUT: "The list is longer than this route gives; another route gives all of it, in pages.",
 }
 """What each number means, in a sentence: for the pages of the documentation."""
