@@ -13,8 +13,9 @@ from gatepost.agent.cycle import Answered, Cycle, NamedCheck
 from gatepost.agent.gather import Gathered
 from gatepost.agent.status import StatusFolder, describe_cycle
 from gatepost.core.check import Check, Evidence
-from gatepost.core.evaluation import Evaluation, Judged, Status
+from gatepost.core.evaluation import Evaluation, Status
 from gatepost.core.finding import Candidate, Fault, Location, StoreKind
+from gatepost.core.nearest import Judged
 from gatepost.core.reason import Reason
 from gatepost.errors import StateError
 from gatepost.wire.device import Acknowledgement, Verdict

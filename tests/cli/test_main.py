@@ -18,7 +18,7 @@ from tests.cli.commands import gatepost, refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COMMANDS = ("check", "pki", "server", "agent", "demo")
+COMMANDS = ("check", "pki", "server", "agent", "preview", "demo")
 
 
 def ways(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
-from gatepost.controlplane.administration.history import list_results, read_log
+from gatepost.controlplane.administration.history import WantedResults, list_results, read_log
+from gatepost.controlplane.ports import LogFilter
 from gatepost.core.device import DeviceFacts
 from gatepost.core.evaluation import Status
+from gatepost.errors import NotFoundError
 from gatepost.wire.management.envelope import instant
 from tests.services import as_json, rule_of
 from tests.storage import samples
@@ -204,3 +206,47 @@ def test_a_line_of_a_device_that_said_little_of_itself_is_shown_all_the_same(ser
     (line,), _ = read_log(services, account, None, 50)
     assert ("", "", "", "") == (line.device_model, line.os_version, line.device_serial_number, line.email)
     assert ({}, {}) == (line.posture_expected, line.posture_received)
+
+
+def test_results_are_found_by_device_check_and_status(services: Services, account: int) -> None:
+    """Each alone, all together, and in pages."""
+    registrations, rules = stored(services, account, 3, 2)
+    with services.storage.writing() as records:
+        passing = samples.stored_result(registrations[1], rules[1])
+        result = msgspec.structs.replace(passing.result, status=Status.PASS)
+        records.results.put(account, msgspec.structs.replace(passing, result=result))
+
+    def found(**wanted: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - the fields are of many types.
+        seen: list[tuple[str, str]] = []
+        after: tuple[int, int] | None = (0, 0)
+        while after is not None:
+            page, after = list_results(services, account, after, 2, WantedResults(**wanted))
+            seen += [(item.registration_id, item.check.id) for item in page]
+        return seen
+
+    first, second, third = (item.id for item in registrations)
+    one, two = (item.id for item in rules)
+    assert [(second, one), (second, two)] == found(registration_id=second)
+    assert [(first, one), (second, one), (third, one)] == found(check_id=one)
+    assert [(second, two)] == found(status=Status.PASS)
+    assert 5 == len(found(status=Status.FAIL))
+    assert [(first, two)] == found(check_id=two, registration_id=first, status=Status.FAIL)
+    assert [] == found(check_id=one, status=Status.PASS)
+    for unknown in ({"registration_id": "nobody"}, {"check_id": "nothing"}):
+        with pytest.raises(NotFoundError):
+            found(**unknown)
+
+
+def test_lines_are_found_by_device_and_check(services: Services, account: int) -> None:
+    """Also of those that are gone: a log outlives what it names, and an unknown id has no line."""
+    registrations, rules = stored(services, account, 2, 2)
+    for wanted, count in (
+        (LogFilter(), 4),
+        (LogFilter(registration_id=registrations[0].id), 2),
+        (LogFilter(check_id=rules[1].id), 2),
+        (LogFilter(registration_id=registrations[0].id, check_id=rules[1].id), 1),
+        (LogFilter(check_id="nothing"), 0),
+    ):
+        lines, _ = read_log(services, account, None, 50, wanted)
+        assert count == len(lines)
+        assert all(wanted.check_id in {None, line.policy_id} for line in lines)

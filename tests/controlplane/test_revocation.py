@@ -291,3 +291,39 @@ def test_what_names_nothing_or_too_much_is_refused(house: House) -> None:
         denials.deny(house.services, house.account, DenialBody(certificate_id="x", serial_number="1"))
     with pytest.raises(NotFoundError):
         denials.lift(house.services, house.account, "x")
+
+
+def only_check(house: House) -> str:
+    """Return the id of the house's one check."""
+    with house.services.storage.reading() as records:
+        (check,) = records.checks.all(house.account)
+    return check.id
+
+
+def unmet(house: House) -> tuple[Member, Issued, str]:
+    """Let a device report a certificate that does not meet the check."""
+    check = only_check(house)
+    house.ask_otherwise(check, cn="other")
+    member, issued = house.admit(FACTS), house.authority.issue(cn="laptop-1")
+    member.prove(issued)
+    assert Status.FAIL is member.result().result.status
+    return member, issued, check
+
+
+def test_a_changed_check_lets_nothing_pass_that_is_denied(house: House) -> None:
+    """What was reported before is held against the list when it is judged again."""
+    member, issued, check = unmet(house)
+    denials.deny(house.services, house.account, DenialBody(certificate=pem_of(issued)))
+    house.ask_otherwise(check, cn="laptop-1")
+    assert Status.FAIL is member.result().result.status
+    member.prove(issued)
+    assert DENIED == outcome(member.result())
+
+
+def test_a_result_that_was_judged_again_is_found_by_a_denial(house: House) -> None:
+    """It rests on a certificate as any other."""
+    member, issued, check = unmet(house)
+    house.ask_otherwise(check, cn="laptop-1")
+    assert PASSES == outcome(member.result())
+    denials.deny(house.services, house.account, DenialBody(public_key=digest_of(issued)))
+    assert DENIED == outcome(member.result())

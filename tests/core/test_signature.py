@@ -1,4 +1,4 @@
-"""Possession signatures are judged, never trusted; their form is final."""
+"""Possession signatures are judged, never trusted, and their form is final; certificates' are refuted only where it is certain."""
 
 from __future__ import annotations
 
@@ -19,8 +19,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.core.public_key import PublicKey, parse_public_key
-from gatepost.core.signature import ecdsa_digest, public_key_of, verify_signature
-from tests.certificates import KeyKind, PrivateKey, private_key
+from gatepost.core.reason import Reason
+from gatepost.core.signature import ecdsa_digest, public_key_of, refutes_signature, verify_signature
+from tests import der
+from tests.certificates import (
+    CertificateAuthority,
+    Digest,
+    Issued,
+    KeyKind,
+    Part,
+    PrivateKey,
+    private_key,
+    with_broken_signature,
+)
+from tests.core.subjects import AUTHORITY, parsed, step
 from tests.core.test_possession import NONCE, STATEMENT
 
 SIGNATURE = bytes.fromhex(
@@ -146,3 +158,49 @@ def test_there_is_no_public_key_when_the_private_one_is_encrypted() -> None:
     key = private_key(KeyKind.P256, "one")
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
     assert public_key_of(pem) is None
+
+
+_DIGESTS = [Digest.SHA256, Digest.SHA384, Digest.SHA512]
+_CAS = {kind: CertificateAuthority.create(cn=f"Example {kind} CA", key=kind) for kind in _SIGNING}
+
+
+@pytest.mark.parametrize("digest", _DIGESTS)
+@pytest.mark.parametrize("kind", _SIGNING)
+def test_a_certificate_is_refuted_when_its_issuer_s_key_did_not_sign_it(kind: KeyKind, digest: Digest) -> None:
+    """The genuine one is not, and OpenSSL agrees on both."""
+    authority = _CAS[kind]
+    genuine = authority.issue(digest=digest)
+    forged = with_broken_signature(genuine)
+    assert not refutes_signature(parsed(genuine), parsed(authority))
+    assert refutes_signature(parsed(forged), parsed(authority))
+    assert (step(genuine, authority), step(forged, authority)) == (None, (4, Reason.SIGNATURE_INVALID))
+
+
+def _off_the_curve() -> CertificateAuthority:
+    """Make a CA whose key is no point of its curve, which shows only where it is loaded."""
+    encoded = AUTHORITY.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return CertificateAuthority.create(key=AUTHORITY.key, parts={Part.PUBLIC_KEY: encoded[:-1] + b"\0"})
+
+
+def _with_unused_bits(issued: Issued) -> Issued:
+    body, algorithm, bits = der.parts(issued.der)
+    unused = der.tlv(0x03, b"\1" + der.parts(der.tlv(der.SEQUENCE, bits))[0][3:])
+    return Issued(der=der.tlv(der.SEQUENCE, body, algorithm, unused), key=issued.key)
+
+
+@pytest.mark.parametrize(
+    ("forged", "authority"),
+    [
+        (with_broken_signature(_CAS[KeyKind.RSA2048].issue(pss=True)), _CAS[KeyKind.RSA2048]),
+        (with_broken_signature(_CAS[KeyKind.RSA2048].issue(digest=Digest.SHA1)), _CAS[KeyKind.RSA2048]),
+        (_with_unused_bits(with_broken_signature(AUTHORITY.issue())), AUTHORITY),
+        (with_broken_signature(AUTHORITY.issue()), _CAS[KeyKind.RSA2048]),
+        (with_broken_signature(AUTHORITY.issue()), _CAS[KeyKind.ED25519]),
+        (with_broken_signature(_CAS[KeyKind.RSA2048].issue()), AUTHORITY),
+        (AUTHORITY.issue(), CertificateAuthority.create(key=KeyKind.P224)),
+        (AUTHORITY.issue(), _off_the_curve()),
+    ],
+)
+def test_nothing_is_refuted_that_is_not_certain(forged: Issued, authority: CertificateAuthority) -> None:
+    """Other schemes, unused bits, another kind of key, one that no check accepts, one that cannot be loaded."""
+    assert not refutes_signature(parsed(forged), parsed(authority))

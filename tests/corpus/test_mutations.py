@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from OpenSSL import crypto
 
 from gatepost.core.certificate import Certificate, Malformed, Refusal, examine_issuance, parse_certificate
+from gatepost.core.signature import refutes_signature
 from tests import der
 from tests.certificates import NOW, CertificateAuthority, constraints, dns, email, extension, ip, upn, uri
 from tests.core.subjects import parsed
@@ -67,11 +68,27 @@ def _explained(certificate: bytes, authority: bytes) -> bool:
     return not theirs or isinstance(kind_of(ours), Kind)
 
 
+def _refuted(certificate: bytes) -> bool:
+    subject = parse_certificate(certificate)
+    return isinstance(subject, Certificate) and refutes_signature(subject, parsed(AUTHORITY))
+
+
 @settings(max_examples=EXAMPLES)
 @given(mutated(BODY))
 def test_a_mutated_certificate_that_is_signed_again_is_judged_as_by_openssl(body: bytes) -> None:
     """With a signature that holds, so that what is odd is what is judged."""
-    assert _explained(signed(AUTHORITY, body), AUTHORITY.der)
+    certificate = signed(AUTHORITY, body)
+    assert _explained(certificate, AUTHORITY.der)
+    assert not _refuted(certificate)
+
+
+@given(st.lists(st.tuples(st.integers(0, len(LAPTOP.der) - 1), st.integers(1, 255)), min_size=1, max_size=4))
+def test_nothing_is_refuted_that_openssl_would_take(flips: list[tuple[int, int]]) -> None:
+    """Single bytes, anywhere in the certificate: a bare verification tells forged ones, and no others."""
+    changed = bytearray(LAPTOP.der)
+    for place, mask in flips:
+        changed[place] ^= mask
+    assert not (_refuted(bytes(changed)) and _openssl(bytes(changed), AUTHORITY.der))
 
 
 @settings(max_examples=EXAMPLES)

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from gatepost.core.certificate import Certificate
 from gatepost.core.evaluation import Status
+from gatepost.core.signature import refutes_signature
 from tests.corpus.files import files, subjects
 from tests.corpus.pairs import pairs, parsed, verdict
 from tests.corpus.verdicts import judge_file, upload
@@ -40,3 +41,17 @@ def test_every_file_is_taken_or_refused_in_the_place_of_an_upload() -> None:
 def test_a_pair_of_the_corpus_passes_where_it_was_meant_to() -> None:
     """Agreement is not about refusals alone."""
     assert sum(verdict(pair) is None for pair in pairs()) > 150
+
+
+def test_no_pair_of_the_corpus_is_refuted_by_its_bare_signature_where_the_step_holds() -> None:
+    """And of those with an issuer of the right name, many that do not hold are."""
+    judged = [(parsed(pair.candidate), parsed(pair.authority), verdict(pair)) for pair in pairs()]
+    refuted = [
+        found
+        for candidate, authority, found in judged
+        if isinstance(candidate, Certificate)
+        and isinstance(authority, Certificate)
+        and refutes_signature(candidate, authority)
+    ]
+    assert None not in refuted
+    assert len(refuted) > 20

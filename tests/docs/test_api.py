@@ -29,6 +29,7 @@ from gatepost.wire.management.enrollment import EnrollmentSettings
 from gatepost.wire.management.mtls_certificates import CertificateObject, UploadBody
 from gatepost.wire.management.posture_log import PostureLogLine
 from gatepost.wire.management.posture_rules import RuleBody, RuleType
+from gatepost.wire.management.preview import Cause, ChangedDevice, Outlook, PreviewBody, PreviewObject, Progress
 from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultObject
 from gatepost.wire.management.scopes import Scope
 from gatepost.wire.management.serial_numbers import SerialCount, SerialNumber
@@ -53,6 +54,7 @@ DOCUMENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "Results": (ResultObject, ResultDevice, ResultCheck),
     "Posture log": (PostureLogLine,),
     "Tokens": (TokenBody, NewToken),
+    "Preview": (PreviewBody, PreviewObject, Progress, Outlook, Cause, ChangedDevice),
     "Audit log": (AuditLogLine, AuditActor),
 }
 """What stands under each heading: the documents whose fields it names."""

@@ -9,14 +9,20 @@ import msgspec
 
 from gatepost.controlplane.ports import (
     Account,
+    Actor,
+    ActorKind,
+    AuditEntry,
     Denial,
     DenialKind,
     Device,
     Registration,
+    Resource,
     StoredCheck,
+    StoredEvidence,
     StoredResult,
     Token,
     UploadedCertificate,
+    User,
 )
 from gatepost.core.check import Evidence
 from gatepost.core.device import DeviceFacts
@@ -185,3 +191,52 @@ def store_account(records: Records, number: int = 1) -> Account:
 def store_registration(records: Records, account: int, number: int = 1) -> Registration:
     """Store a device and its registration."""
     return records.devices.register(registration(records.devices.add(device(account, number)), number))
+
+
+def evidence(of: Registration, against: StoredCheck, **changes: object) -> StoredEvidence:
+    """Return evidence of a stored registration for a stored check."""
+    kept = StoredEvidence(
+        check=against.number,
+        registration=of.number,
+        check_version=against.version,
+        status="pass",
+        measured_at=NOW,
+        ends_at=NOW + 1,
+        facts=b"facts",
+    )
+    return msgspec.structs.replace(kept, **changes)
+
+
+def user(account: int, number: int = 1) -> User:
+    """Return a person who is not stored yet."""
+    return User(
+        number=0,
+        id=public_id(number),
+        account=account,
+        email=f"Person{number}@Example.com",
+        name="",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def resource(account: int, number: int = 1, **changes: object) -> Resource:
+    """Return a document that is not stored yet."""
+    document = Resource(
+        number=0,
+        id=public_id(number),
+        account=account,
+        kind="group",
+        name=f"Group {number}",
+        document=b"{}",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return msgspec.structs.replace(document, **changes)
+
+
+def audit_entry(**changes: object) -> AuditEntry:
+    """Return a change."""
+    actor = Actor(kind=ActorKind.TOKEN, id="t", name="script", email="owner@example.com")
+    entry = AuditEntry(at=NOW, actor=actor, action="create", kind="token", reference="x", after='{"a": 1}')
+    return msgspec.structs.replace(entry, **changes)

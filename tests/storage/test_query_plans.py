@@ -8,14 +8,17 @@ import pytest
 from sqlalchemy import event
 
 from gatepost.controlplane.ports import (
+    AuditFilter,
     DenialKind,
     DeviceFilter,
     DeviceOrder,
     Footing,
+    LogFilter,
     Mark,
     OwnedSerial,
     RegistrationFilter,
     RegistrationOrder,
+    ResultFilter,
 )
 from tests.storage import samples
 
@@ -58,10 +61,13 @@ def _use_every_port(records: Records) -> None:
     records.devices.advance(1, registration.number, 99, b"", 0)
     records.results.put(1, samples.stored_result(registration, check))
     records.results.find(1, registration.number)
-    records.results.all(1, (0, 0), 10)
+    for wanted in (ResultFilter(), ResultFilter(registration=1), ResultFilter(check=1), ResultFilter(status="fail")):
+        records.results.all(1, (0, 0), 10, wanted)
     records.posture_log.append(1, registration.number, check.number, samples.entry())
     records.posture_log.read(1, None, 10)
-    records.posture_log.read(1, 10, 10)
+    for line in (LogFilter(), LogFilter(registration_id="x"), LogFilter(check_id="x")):
+        records.posture_log.read(1, 10, 10, line)
+    _use_evidence(records, registration, check)
     _use_fleet(records, registration)
     _use_denials(records, registration, check)
     records.results.find_one(1, registration.number, check.number)
@@ -128,6 +134,15 @@ def _use_denials(records: Records, registration: Registration, check: StoredChec
     records.serial_numbers.missing(1, "", 100)
 
 
+def _use_evidence(records: Records, registration: Registration, check: StoredCheck) -> None:
+    kept = samples.evidence(registration, check)
+    records.evidence.put(1, kept, b"claim")
+    records.evidence.renew(1, kept)
+    records.evidence.claim(1, registration.number, check.number)
+    records.evidence.scan(1, check.number, 0, 10)
+    records.devices.by_numbers(1, (registration.number, 99))
+
+
 def _use_settings(records: Records) -> None:
     samples.store_account(records, 2)
     records.accounts.find("0" * 32)
@@ -146,6 +161,19 @@ def _use_settings(records: Records) -> None:
     records.checks.touch(1)
     records.secrets.put(1, "name", b"", 0)
     records.secrets.get(1, "name")
+    records.users.ensure(samples.user(1))
+    records.users.find(1, "x")
+    records.users.by_email(1, "x@example.com")
+    records.users.all(1, 0, 10)
+    resource = records.resources.add(samples.resource(1))
+    records.resources.find(1, resource.kind, resource.id)
+    records.resources.all(1, resource.kind)
+    records.resources.all(1, resource.kind, "parent")
+    records.resources.replace(resource)
+    records.resources.remove(1, resource.kind, resource.id)
+    records.audit_log.append(1, samples.audit_entry())
+    for wanted in (AuditFilter(), AuditFilter(kind="token", reference="x")):
+        records.audit_log.read(1, wanted, 10, 10)
 
 
 def test_every_statement_finds_its_rows_by_an_index(storage: SqlStorage, executed: Executed, writer: Engine) -> None:

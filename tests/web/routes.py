@@ -54,6 +54,10 @@ ROUTES: Final = [
     ("GET", "/gatepost/serial-numbers", Scope.DEVICES_READ),
     ("PUT", "/gatepost/serial-numbers", Scope.ENROLLMENT_WRITE),
     ("GET", "/gatepost/serial-numbers/missing", Scope.DEVICES_READ),
+    ("POST", "/gatepost/preview", Scope.CHECKS_WRITE),
+    ("GET", "/gatepost/preview/x", Scope.CHECKS_READ),
+    ("POST", "/gatepost/preview/x/run", Scope.CHECKS_WRITE),
+    ("DELETE", "/gatepost/preview/x", Scope.CHECKS_WRITE),
 ]
 """Method, path below the account with ``x`` for each parameter, and the scope."""
 PATHS: Final = [(method, path) for method, path, _ in ROUTES]

@@ -31,7 +31,13 @@ async def test_options_are_replaced_as_a_whole_and_outlive_the_rules_replacement
     """A client of the reference neither sees nor wipes them."""
     rule_id, written = await rule(api)
     path = f"/gatepost/checks/{rule_id}/options"
-    default: dict[str, Any] = {"evidence": None, "shared": "allow", "hardware_policies": [], "message": ""}
+    default: dict[str, Any] = {
+        "evidence": None,
+        "shared": "allow",
+        "hardware_policies": [],
+        "message": "",
+        "on_change": "keep",
+    }
     assert default == (await api("GET", path)).json()["result"]
     options = {"evidence": "key_present", "shared": "deny", "message": "Call the help desk."}
     assert default | options == (await api("PUT", path, json=options)).json()["result"]

@@ -23,8 +23,9 @@ from gatepost.core.check import (
     parse_name_template,
 )
 from gatepost.core.device import VARIABLES, parse_template
-from gatepost.core.evaluation import Evaluation, Judged, Status
+from gatepost.core.evaluation import Evaluation, Status
 from gatepost.core.finding import Candidate, Fault, KeyState, Location, StoreKind
+from gatepost.core.nearest import Judged
 from gatepost.core.reason import Reason
 from gatepost.core.signature import verify_signature
 from gatepost.errors import InputError

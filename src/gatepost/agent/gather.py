@@ -55,16 +55,12 @@ def gather(
         read = store.read(query)
         owners.update({_place(item): store for item in read.candidates})
         findings = _merge(findings, read)
-    # Only the nearest sign. Which they are is judged as if every key that is there had signed: else certificates without
-    # a key, if only enough of them, would keep from signing the one that has its own.
-    evaluation = evaluate(check, facts, _hopeful(findings), now)
     signatures: Signatures = {}
     if check.asks_key:
-        held = {_place(item): item for item in findings.candidates}
-        nearest = (held[_place(item.candidate)] for item in evaluation.certificates)
+        nearest = _nearest(check, facts, findings, now)
         signed = tuple(_sign(item, owners[_place(item)], statement, signatures) for item in nearest)
         findings = msgspec.structs.replace(findings, candidates=signed)
-        evaluation = evaluate(check, facts, findings, now)
+    evaluation = evaluate(check, facts, findings, now)
     if evaluation.status is not Status.PASS:
         evaluation = msgspec.structs.replace(evaluation, nearby=_nearby(evaluation, stores))
     places = [_place(item.candidate) for item in evaluation.certificates]
@@ -79,13 +75,21 @@ def gather(
     )
 
 
-def _hopeful(findings: Findings) -> Findings:
-    """Take every key that is there for one that signs."""
+def _nearest(check: Check, facts: DeviceFacts, findings: Findings, now: datetime) -> tuple[Candidate, ...]:
+    """Choose the candidates that sign: as many as are reported.
+
+    Which they are is judged as if every key that is there had signed: else certificates without a key, if only enough of them,
+    would keep from signing the one that has its own.
+    """
+    if len(findings.candidates) <= MAXIMUM_REPORTED:
+        return findings.candidates
     hopeful = tuple(
         msgspec.structs.replace(item, proof=Proof.VALID) if item.key is KeyState.PRESENT else item
         for item in findings.candidates
     )
-    return msgspec.structs.replace(findings, candidates=hopeful)
+    evaluation = evaluate(check, facts, msgspec.structs.replace(findings, candidates=hopeful), now)
+    held = {_place(item): item for item in findings.candidates}
+    return tuple(held[_place(item.candidate)] for item in evaluation.certificates)
 
 
 def _nearby(evaluation: Evaluation, stores: tuple[Store, ...]) -> tuple[Nearby, ...]:

@@ -17,7 +17,7 @@ import msgspec
 
 from gatepost.core.certificate import Certificate
 from gatepost.core.check import Evidence
-from gatepost.core.evaluation import Judged, Status
+from gatepost.core.evaluation import Status
 from gatepost.core.finding import Fault, Location
 from gatepost.core.reason import Reason
 from gatepost.errors import StateError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gatepost.agent.cycle import Answered, Cycle
+    from gatepost.core.nearest import Judged
     from gatepost.wire.device import Verdict
 
 _FILE: Final = "status.json"

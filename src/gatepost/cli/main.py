@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "pki": "A certificate authority to try Gatepost with.",
     "server": "The server: results, log, API.",
     "agent": "The agent: enrols this device and reports.",
+    "preview": "What a draft of a rule would come to, before it is saved.",
     "demo": "The whole story on this machine.",
 }
 """The commands and what they do, in the order of the help page; each is ``gatepost.cli.NAME`` with a command NAME in it."""

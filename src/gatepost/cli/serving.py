@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.intake import Intake
+    from gatepost.controlplane.rejudging import Rejudger
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -82,11 +83,13 @@ def serve(settings: ServerSettings) -> None:
 
 def load(settings: ServerSettings, _target: str) -> Application:
     """Put the application together, in the worker."""
+    from gatepost.cli.preview_process import PreviewProcesses, Task
     from gatepost.controlplane.administration.services import Services
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.enrollment import Enroller
     from gatepost.controlplane.intake import Intake
     from gatepost.controlplane.posture import Posture
+    from gatepost.controlplane.rejudging import Rejudger
     from gatepost.storage.database import open_storage
     from gatepost.storage.keybox import read_or_create_master_key
     from gatepost.web.app import create_app
@@ -96,15 +99,32 @@ def load(settings: ServerSettings, _target: str) -> Application:
     storage = open_storage(settings.database, master_key, secrets.token_bytes)
     posture = Posture(storage, now, settings.public_urls, results_expire=settings.results_expire)
     intake = Intake(storage, posture, now)
-    services = Services(storage=storage, now=now, random=secrets.token_bytes, results_expire=settings.results_expire)
+    rejudger = Rejudger(storage, now)
+    task = Task(database=settings.database, master_key=str(settings.master_key), results_expire=settings.results_expire)
+    previews = PreviewProcesses(task, storage)
+    services = Services(
+        storage=storage,
+        now=now,
+        random=secrets.token_bytes,
+        results_expire=settings.results_expire,
+        judge_again=rejudger.submit,
+        start_preview=previews.start,
+    )
     enroller = Enroller(storage, now, secrets.token_bytes, settings.public_urls)
     calls = Calls(storage, settings.long_polls)
     device = DeviceApi(enroller, posture, intake, calls)
-    return with_life(create_app(services, device), intake, calls, storage.close)
+
+    def close() -> None:
+        previews.stop()
+        storage.close()
+
+    return with_life(create_app(services, device), (intake, rejudger), calls, close)
 
 
-def with_life(application: Application, intake: Intake, calls: Calls, close: Callable[[], None]) -> Application:
-    """Start intake and calls when the application starts; let them finish, then ``close`` the database, when it ends."""
+def with_life(
+    application: Application, workers: tuple[Intake | Rejudger, ...], calls: Calls, close: Callable[[], None]
+) -> Application:
+    """Start workers and calls when the application starts; let them finish, then ``close`` the database, when it ends."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -114,11 +134,13 @@ def with_life(application: Application, intake: Intake, calls: Calls, close: Cal
         async def watched() -> MutableMapping[str, Any]:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                intake.start()
+                for worker in workers:
+                    worker.start()
                 calls.start()
             elif message["type"] == "lifespan.shutdown":
                 calls.stop()
-                await asyncio.to_thread(intake.stop)
+                for worker in workers:
+                    await asyncio.to_thread(worker.stop)
                 close()
             return message
 

@@ -10,13 +10,14 @@ import msgspec
 
 from gatepost.core.certificate import Certificate, rfc3339
 from gatepost.core.criteria import shown
-from gatepost.core.evaluation import Evaluation, Judged, Status
+from gatepost.core.evaluation import Evaluation, Status
 from gatepost.core.finding import StoreKind
 
 if TYPE_CHECKING:
     from gatepost.agent.gather import Gathered
     from gatepost.agent.status import LastCycle, SeenCertificate
     from gatepost.core.finding import Fault, Location, Nearby
+    from gatepost.core.nearest import Judged
 
 _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.ERROR: "yellow"}
 

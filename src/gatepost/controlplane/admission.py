@@ -30,6 +30,7 @@ class Applicant(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     facts: DeviceFacts
     details: bytes
+    device_type: str
     user_email: str | None = None
     certificate: Certificate | None = None
 
@@ -98,6 +99,7 @@ def _device(applicant: Applicant, identity: Identity) -> Device:
         name=applicant.name,
         facts=applicant.facts,
         details=applicant.details,
+        device_type=applicant.device_type,
         created_at=identity.now,
         updated_at=identity.now,
     )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from gatepost.controlplane.judgement import Ground
+from gatepost.controlplane.overruling import overrule, refuse
 from gatepost.controlplane.ports import DenialKind, Footing
-from gatepost.controlplane.standing import refuse, refuse_standing
 from gatepost.core.certificate import Certificate
 from gatepost.core.denial import Denied, certificate_digest, key_digest
 from gatepost.core.device import fact_key
@@ -62,17 +62,22 @@ def _reasons(found: dict[bytes, str]) -> dict[bytes, Reason]:
 
 def hold_against_denials(records: Records, account: int, judgement: Judgement) -> Judgement:
     """Fail a pass whose certificate was denied since it was judged."""
-    ground = judgement.ground
-    if ground is None:
+    reason = is_denied(records, account, judgement.ground)
+    if reason is None:
         return judgement
+    result = refuse(judgement.result, reason)
+    entry = msgspec.structs.replace(judgement.entry, result=result)
+    return msgspec.structs.replace(judgement, result=result, entry=entry, key_digest=None, ground=None)
+
+
+def is_denied(records: Records, account: int, ground: Ground | None) -> Reason | None:
+    """Return why what a pass rests on is denied; None: it is not."""
+    if ground is None:
+        return None
     denied = records.denials.among(account, DenialKind.KEY, (ground.key,)) or records.denials.among(
         account, DenialKind.CERTIFICATE, (ground.certificate,)
     )
-    if not denied:
-        return judgement
-    result = refuse(judgement.result, Reason(next(iter(denied.values()))))
-    entry = msgspec.structs.replace(judgement.entry, result=result)
-    return msgspec.structs.replace(judgement, result=result, entry=entry, key_digest=None)
+    return Reason(next(iter(denied.values()))) if denied else None
 
 
 def rests_anew(known: StoredResult | None, judgement: Judgement) -> bool:
@@ -81,16 +86,10 @@ def rests_anew(known: StoredResult | None, judgement: Judgement) -> bool:
     return passes and not (known and known.traced and known.result.certificate == judgement.result.certificate)
 
 
-def note_ground(records: Records, account: int, registration: int, judgement: Judgement) -> None:
-    """Note what a stored result rests on, where a denial will find it."""
-    if judgement.ground is not None:
-        footing = Footing(
-            registration=registration,
-            check=judgement.live.stored.number,
-            key_digest=judgement.ground.key,
-            certificate_digest=judgement.ground.certificate,
-        )
-        records.footings.put(account, footing)
+def note_ground(records: Records, account: int, pair: tuple[int, int], ground: Ground) -> None:
+    """Note what the stored result of a pair (registration, check) rests on, where a denial will find it."""
+    footing = Footing(registration=pair[0], check=pair[1], key_digest=ground.key, certificate_digest=ground.certificate)
+    records.footings.put(account, footing)
 
 
 def refuse_resting(
@@ -102,7 +101,8 @@ def refuse_resting(
     for registration, check in found:
         stored = records.results.find_one(account, registration, check)
         if stored is not None and stored.result.status is Status.PASS:
-            refuse_standing(records, account, stored, reason, now)
+            refused = msgspec.structs.replace(refuse(stored.result, reason), judged_at=now)
+            overrule(records, account, stored, refused)
     return found[-1] if len(found) == REFUSED_AT_ONCE else None
 
 

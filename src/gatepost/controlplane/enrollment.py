@@ -212,6 +212,7 @@ def _applicant(facts: Facts, point: bytes, signed: Signed) -> Applicant:
         facts=facts_to_core(facts),
         # Whole, defaults included: pages and logs read single fields of it.
         details=msgspec.json.encode(msgspec.structs.asdict(facts)),
+        device_type=facts.device_type,
     )
 
 

@@ -16,8 +16,10 @@ import msgspec
 
 from gatepost.controlplane.denying import hold_against_denials, note_ground, rests_anew
 from gatepost.controlplane.duplicates import settle
+from gatepost.controlplane.evidence import Reported, keep_evidence
 from gatepost.controlplane.facts import record_facts
 from gatepost.controlplane.judgement import Judged, Judgement
+from gatepost.controlplane.overruling import overrule
 from gatepost.controlplane.ports import SEEN_WITHIN, StoredResult
 from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Posture
 from gatepost.controlplane.sharing import (
@@ -28,6 +30,7 @@ from gatepost.controlplane.sharing import (
     tell_shared,
     tells_shared,
 )
+from gatepost.core.evaluation import Status
 from gatepost.core.log import is_news
 from gatepost.core.reason import Reason
 from gatepost.errors import GatepostError, OverloadedError, ReportRefusedError, StorageError
@@ -169,13 +172,14 @@ class Intake:
             # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
             return self._acknowledge(msgspec.structs.replace(judged, judgements=()), version)
         known = {item.check: item for item in records.results.find(account, registration.number)}
-        held = tuple(hold_against_denials(records, account, item) for item in judged.judgements)
+        answered = tuple(hold_against_denials(records, account, item) for item in judged.judgements)
         if registration.pending is not None:
-            held = settle(records, registration, held, now)
-        held = tuple(_hold_against_sharing(records, judged, item) for item in held)
-        for judgement in held:
+            answered = settle(records, registration, answered, now)
+        answered = tuple(_hold_against_sharing(records, judged, item) for item in answered)
+        for judgement in answered:
             _write(records, judged, judgement, known.get(judgement.live.stored.number))
-        return self._acknowledge(msgspec.structs.replace(judged, judgements=held), version)
+        _end_unanswered(records, judged, known, now)
+        return self._acknowledge(msgspec.structs.replace(judged, judgements=answered), version)
 
     def _repeated(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
         """Acknowledge the very same report again; refuse another one under a sequence that was taken."""
@@ -194,7 +198,7 @@ class Intake:
             nonce=self._posture.nonce(judged.view, judged.registration),
             checks_version=checks_version,
             next_in=min(schedules, default=DEFAULT_SCHEDULE),
-            verdicts=tuple(_verdict(item) for item in judged.judgements),
+            verdicts=tuple(_verdict(item) for item in judged.judgements if not item.live.stored.trial),
         )
 
 
@@ -230,6 +234,18 @@ def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement
 def _write(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> None:
     account, registration = judged.registration.account, judged.registration.number
     check, result = judgement.live.stored.number, judgement.result
+    reported = Reported(
+        account=account,
+        registration=registration,
+        number=check,
+        check=judgement.live.check,
+        facts=judged.facts.named,
+        held=judgement.held,
+    )
+    digest = keep_evidence(records, reported, result, known.claim_digest if known else None)
+    if judgement.live.stored.trial:
+        # A draft is asked so that its effect can be told, and has none.
+        return
     news = is_news(known.result if known else None, known.logged_at if known else None, result)
     # That a key is on another device too is worth a line, once, even where nothing else changed.
     news = news or (known is not None and tells_shared(judgement.entry.received) and not tells_shared(known.received))
@@ -251,10 +267,27 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
             repeats=repeats,
             key_digest=judgement.key_digest,
             traced=anew or (same and known is not None and known.traced),
+            claim_digest=digest,
         ),
     )
-    if anew:
-        note_ground(records, account, registration, judgement)
+    if anew and judgement.ground is not None:
+        note_ground(records, account, (registration, check), judgement.ground)
+
+
+def _end_unanswered(records: Records, judged: Judged, known: dict[int, StoredResult], now: int) -> None:
+    """End older results of checks that changed, where the device could have answered the change and did not (section 4).
+
+    It could where its nonce was issued after the change: with that nonce came the news of it.
+    """
+    account = judged.registration.account
+    answered = {item.live.stored.number for item in judged.judgements}
+    for live in judged.view.checks_for(judged.registration):
+        stored = known.get(live.stored.number)
+        if stored is None or live.stored.number in answered or stored.result.check_version >= live.check.version:
+            continue
+        if judged.measured_at >= live.stored.updated_at and stored.result.reasons != (Reason.CHECK_CHANGED,):
+            changed = {"status": Status.ERROR, "reasons": (Reason.CHECK_CHANGED,), "evidence": None, "judged_at": now}
+            overrule(records, account, stored, msgspec.structs.replace(stored.result, **changed))
 
 
 def _verdict(judgement: Judgement) -> Verdict:

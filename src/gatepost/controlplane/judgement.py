@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gatepost.controlplane.evidence import Held
 from gatepost.controlplane.keys import AccountKeys
 from gatepost.controlplane.ports import Registration, StoredCheck
 from gatepost.core.check import Check
@@ -58,6 +59,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     live: LiveCheck
     result: Result
     entry: PostureEntry
+    held: Held
+    """What the report held for the check, proved: what a changed check is asked of."""
     key_digest: bytes | None = None
     """The key that was proved, where one was."""
     ground: Ground | None = None
@@ -71,6 +74,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     view: AccountView
     sequence: int
     digest: bytes
+    measured_at: int
+    """When the nonce that it answers was issued, in ms."""
     judgements: tuple[Judgement, ...]
     facts: FactChange
     client_version: str = ""
@@ -78,5 +83,4 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 def device_type(registration: Registration) -> str:
     """Return the operating system that the device enrolled with."""
-    details: dict[str, str] = msgspec.json.decode(registration.device.details)
-    return details.get("device_type", "linux")
+    return registration.device.device_type

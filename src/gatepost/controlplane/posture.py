@@ -15,6 +15,7 @@ import msgspec
 from gatepost.controlplane.checks import compile_check, parse_options
 from gatepost.controlplane.denying import find_denied, ground_under
 from gatepost.controlplane.enrollment import check_audience
+from gatepost.controlplane.evidence import Held
 from gatepost.controlplane.facts import compare, named_by_certificates
 from gatepost.controlplane.judgement import AccountView, FactChange, Judged, Judgement, LiveCheck
 from gatepost.controlplane.keys import load_keys
@@ -22,10 +23,11 @@ from gatepost.controlplane.received import describe_expected, describe_received
 from gatepost.controlplane.settings import load_enrollment_settings
 from gatepost.controlplane.sharing import proved_key
 from gatepost.core.denial import Denied
+from gatepost.core.evaluation import evaluate
 from gatepost.core.log import PostureEntry
 from gatepost.core.possession import MAXIMUM_NONCE_AGE, issue_nonce, nonce_is_fresh, nonce_issued_at
 from gatepost.core.reason import Reason
-from gatepost.core.report import Binding, Claim, appraise
+from gatepost.core.report import Binding, Claim, prove
 from gatepost.core.result import conclude
 from gatepost.errors import InputError, ReportRefusedError
 from gatepost.wire import jws
@@ -119,6 +121,7 @@ class Posture:
             view=view,
             sequence=report.sequence,
             digest=hashlib.sha256(signed.signing_input).digest(),
+            measured_at=measured_at,
             judgements=tuple(trial.conclude(live, claim, change.named) for live, claim in claims),
             facts=change,
             client_version=report.facts.client_version,
@@ -186,11 +189,12 @@ class _Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     def answer(self, check: Check, claim: Claim, facts: DeviceFacts) -> Evaluation:
         """Answer a check from a claim, with these facts of the device."""
-        return appraise(claim, check, facts, self.binding, instant(self.now), self.denied)
+        return evaluate(check, facts, prove(claim, self.binding), instant(self.now), self.denied)
 
     def conclude(self, live: LiveCheck, claim: Claim, facts: DeviceFacts) -> Judgement:
         """Answer a check, and conclude what it comes to."""
-        evaluation = self.answer(live.check, claim, facts)
+        findings = prove(claim, self.binding)
+        evaluation = evaluate(live.check, facts, findings, instant(self.now), self.denied)
         result = conclude(evaluation, live.check, self.measured_at, self.now)
         entry = PostureEntry(
             result=result,
@@ -204,6 +208,7 @@ class _Trial(msgspec.Struct, frozen=True, kw_only=True):
             live=live,
             result=result,
             entry=entry,
+            held=Held(findings=findings, status=claim.status),
             key_digest=proved_key(evaluation),
             ground=ground_under(evaluation),
         )

@@ -16,8 +16,9 @@ from gatepost.core.device import render_template
 if TYPE_CHECKING:
     from gatepost.core.check import Check
     from gatepost.core.device import DeviceFacts, Template
-    from gatepost.core.evaluation import Evaluation, Judged, Status
+    from gatepost.core.evaluation import Evaluation, Status
     from gatepost.core.finding import Fault, Nearby
+    from gatepost.core.nearest import Judged
 
 
 _SHOWN: Final = 512

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gatepost.controlplane.standing import refuse, refuse_standing
+from gatepost.controlplane.overruling import overrule, refuse
 from gatepost.core.certificate import Certificate
 from gatepost.core.check import Evidence
 from gatepost.core.denial import key_digest as digest_of_key
@@ -89,4 +89,4 @@ def refuse_others(
             continue
         for stored in records.results.find(account, holder.registration):
             if stored.check == check and stored.result.status is Status.PASS and stored.key_digest == key_digest:
-                refuse_standing(records, account, stored, Reason.CERTIFICATE_SHARED, now)
+                overrule(records, account, stored, msgspec.structs.replace(refuse_shared(stored.result), judged_at=now))

@@ -213,14 +213,14 @@ def _extensions(encoded: bytes, rest: list[der.Element]) -> Extensions:
 def examine_authority(authority: Certificate) -> Refusal | None:
     """Step 1: may this certificate sign others at all? None means yes. Asked at upload and at each evaluation."""
     extensions = authority.extensions
-    expected = "version 3, CA:TRUE, key usage absent or with keyCertSign"
+    allowed = extensions.key_usage is None or "keyCertSign" in extensions.key_usage
+    if authority.version == _VERSION_3 and extensions.ca and allowed:
+        return None
     found = f"version {authority.version + 1}, CA:{'TRUE' if extensions.ca else 'FALSE'}"
     if extensions.key_usage is not None:
         found += f", key usage {', '.join(sorted(extensions.key_usage)) or 'empty'}"
-    allowed = extensions.key_usage is None or "keyCertSign" in extensions.key_usage
-    if authority.version != _VERSION_3 or not extensions.ca or not allowed:
-        return Refusal(1, Reason.SIGNING_CERTIFICATE_NOT_A_CA, expected, found)
-    return None
+    expected = "version 3, CA:TRUE, key usage absent or with keyCertSign"
+    return Refusal(1, Reason.SIGNING_CERTIFICATE_NOT_A_CA, expected, found)
 
 
 def examine_issuance(certificate: Certificate, authority: Certificate, now: datetime, *, signs: bool) -> Refusal | None:
@@ -236,6 +236,18 @@ def examine_issuance(certificate: Certificate, authority: Certificate, now: date
         or _dates(certificate, authority, now)
         or _strength(certificate, authority, signs=signs)
     )
+
+
+def excludes_issuance(certificate: Certificate, authority: Certificate, now: datetime, *, signs: bool) -> bool:
+    """Tell whether `examine_issuance` refuses whatever OpenSSL says; which step gives the reason is left open."""
+    refusal = (
+        examine_authority(authority)
+        or _end_entity(certificate)
+        or _names(certificate, authority)
+        or _dates(certificate, authority, now)
+        or _strength(certificate, authority, signs=signs)
+    )
+    return refusal is not None
 
 
 def _end_entity(certificate: Certificate) -> Refusal | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 import msgspec
 
-from gatepost.core.certificate import Certificate, Refusal, examine_issuance, rfc3339
+from gatepost.core.certificate import Certificate, Refusal, examine_issuance, excludes_issuance, rfc3339
 from gatepost.core.check import Evidence, NameTemplate, Purpose
 from gatepost.core.extensions import NameKind
 from gatepost.core.finding import Candidate, KeyState, Proof
@@ -21,7 +21,7 @@ from gatepost.core.name import fold
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from gatepost.core.denial import Denied
@@ -49,7 +49,7 @@ class Criterion(Protocol):
 class OneStep:
     """Issued by an uploaded certificate in one step, valid now, of sufficient strength (section 2).
 
-    Asked once for each candidate, since OpenSSL's answer is the costly part of an evaluation.
+    OpenSSL's answer is the costly part of an evaluation; what can be said without it has methods of its own.
     """
 
     def __init__(self, authorities: tuple[Certificate, ...], now: datetime, *, signs: bool) -> None:
@@ -65,6 +65,12 @@ class OneStep:
             for authority in self._authorities
         )
         return max(steps, key=_progress)
+
+    def possible(self, certificate: Certificate) -> tuple[Certificate, ...]:
+        """Return the signing certificates with which the step holds if OpenSSL says so."""
+        return tuple(
+            item for item in self._authorities if not excludes_issuance(certificate, item, self._now, signs=self._signs)
+        )
 
     def explain(
         self, certificate: Certificate, authority: Certificate, refusal: Refusal | None
@@ -145,10 +151,14 @@ class SubjectAlternativeName:
         """Look for each of its names among those asked for."""
         del candidate
         names = certificate.extensions.alternative_names
-        met = any(name.value.isprintable() and (name.kind, fold(name.value)) in self._wanted for name in names)
+        met = self.met((name.kind, fold(name.value)) for name in names if name.value.isprintable())
         found = ", ".join(f"{name.kind}:{shown(name.value)}" for name in names[:16]) or "none"
         reason = None if met else Reason.SUBJECT_ALTERNATIVE_NAME_MISMATCH
         return (Judgement("subject alternative name", reason, self._expected, found),)
+
+    def met(self, names: Iterable[tuple[str, str]]) -> bool:
+        """Tell whether one of ``names``, each its kind and its folded text, is asked for."""
+        return any(name in self._wanted for name in names)
 
 
 _PURPOSES: Final = {purpose.oid: purpose.value for purpose in Purpose}
@@ -212,24 +222,26 @@ class PrivateKey:
     def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
         """Compare what was reached with what is asked for."""
         reached = reached_evidence(candidate, certificate, self._policies)
-        reason = None if reached.rank >= self._evidence.rank else self._why(candidate)
+        reason = None if reached.rank >= self._evidence.rank else why_weak(candidate.key, candidate.proof)
         found = f"{reached} ({candidate.key_detail})" if candidate.key_detail else reached.value
         return (Judgement("private key", reason, self._evidence, found),)
 
-    def _why(self, candidate: Candidate) -> Reason:
-        if candidate.proof is Proof.VALID:
-            return Reason.EVIDENCE_TOO_WEAK
-        match candidate.key:
-            case KeyState.MISSING | KeyState.NOT_ASKED:
-                return Reason.PRIVATE_KEY_MISSING
-            case KeyState.MISMATCH:
-                return Reason.PRIVATE_KEY_MISMATCH
-            case KeyState.UNUSABLE | KeyState.LOCKED:
-                return Reason.PRIVATE_KEY_UNUSABLE
-            case KeyState.PRESENT:
-                return Reason.POSSESSION_UNPROVEN
-            case _:
-                assert_never(candidate.key)
+
+def why_weak(key: KeyState, proof: Proof) -> Reason:
+    """Say why a key did not reach the level asked for."""
+    if proof is Proof.VALID:
+        return Reason.EVIDENCE_TOO_WEAK
+    match key:
+        case KeyState.MISSING | KeyState.NOT_ASKED:
+            return Reason.PRIVATE_KEY_MISSING
+        case KeyState.MISMATCH:
+            return Reason.PRIVATE_KEY_MISMATCH
+        case KeyState.UNUSABLE | KeyState.LOCKED:
+            return Reason.PRIVATE_KEY_UNUSABLE
+        case KeyState.PRESENT:
+            return Reason.POSSESSION_UNPROVEN
+        case _:
+            assert_never(key)
 
 
 def reached_evidence(candidate: Candidate, certificate: Certificate, policies: tuple[str, ...]) -> Evidence:

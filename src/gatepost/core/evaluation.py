@@ -1,7 +1,8 @@
 """Evaluation: the pure function that answers a check, on the device and again on the server.
 
-A device passes when one and the same certificate meets every criterion. All candidates are judged and all reasons
-kept; the result does not depend on their order. Source: ``docs/reference/semantics.md``, sections 1 and 4.
+A device passes when one and the same certificate meets every criterion. All candidates are judged, and all reasons of those
+that are reported are kept (`core.nearest`); the result does not depend on their order.
+Source: ``docs/reference/semantics.md``, sections 1 and 4.
 """
 
 from __future__ import annotations
@@ -11,24 +12,22 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gatepost.core.certificate import Certificate, Malformed
-from gatepost.core.check import MAXIMUM_CANDIDATES, MAXIMUM_REPORTED, Check, Evidence, NameTemplate
+from gatepost.core.check import MAXIMUM_CANDIDATES, Check, Evidence, NameTemplate
 from gatepost.core.criteria import (
     CommonName,
     Criterion,
     ExtendedKeyUsage,
-    Judgement,
     NotDenied,
     OneStep,
     PrivateKey,
     SubjectAlternativeName,
     Trusted,
     UnknownFact,
-    reached_evidence,
 )
 from gatepost.core.denial import Denied
 from gatepost.core.device import DeviceFacts, MissingFact, Template, render_template
-from gatepost.core.finding import Candidate, Fault, Nearby
+from gatepost.core.finding import Fault, Nearby
+from gatepost.core.nearest import Judged, rank
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
@@ -44,20 +43,6 @@ class Status(StrEnum):
     PASS = "pass"  # noqa: S105 - a status, not a password.
     FAIL = "fail"
     ERROR = "error"
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """One candidate: what each criterion said of it, the signing certificate it was held against, the level reached."""
-
-    candidate: Candidate
-    judgements: tuple[Judgement, ...]
-    authority: Certificate | None
-    evidence: Evidence | None
-
-    @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """The reasons of the criteria that it does not meet; empty means that it passes."""
-        return tuple(item.reason for item in self.judgements if item.reason is not None)
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,8 +81,7 @@ def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetim
     criteria = (*criteria_of(check, facts), NotDenied(denied))
     missing = next((item.variable for item in criteria if isinstance(item, UnknownFact)), "")
     step = OneStep(check.authorities, now, signs=check.signs)
-    candidates = findings.candidates[:MAXIMUM_CANDIDATES]
-    judged = sorted((_judge(item, criteria, step, check) for item in candidates), key=_nearness)
+    judged = rank(findings.candidates[:MAXIMUM_CANDIDATES], criteria, step, check.hardware_policies)
     too_many = findings.too_many or len(findings.candidates) > MAXIMUM_CANDIDATES
     passed = bool(judged) and not judged[0].reasons and not too_many
     causes = _error_causes(findings, missing, too_many=too_many)
@@ -106,7 +90,7 @@ def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetim
         status=status,
         reasons=() if passed else _unique((*causes, *_nearest_reasons(judged, findings, causes))),
         evidence=judged[0].evidence if judged else None,
-        certificates=tuple(judged[:MAXIMUM_REPORTED]),
+        certificates=judged,
         others=findings.others,
         faults=findings.faults,
         nearby=findings.nearby,
@@ -148,40 +132,6 @@ def _alternative_name(templates: tuple[NameTemplate, ...], facts: DeviceFacts) -
     return SubjectAlternativeName(tuple(rendered))
 
 
-def _judge(candidate: Candidate, criteria: tuple[Criterion, ...], step: OneStep, check: Check) -> Judged:
-    certificate = candidate.certificate
-    if isinstance(certificate, Malformed):
-        judgement = Judgement("issued by", Reason.MALFORMED_CERTIFICATE, "a certificate", certificate.detail)
-        return Judged(candidate=candidate, judgements=(judgement,), authority=None, evidence=None)
-    authority, refusal = step.step(certificate)
-    judgements = step.explain(certificate, authority, refusal)
-    judgements += tuple(item for criterion in criteria for item in criterion.judge(candidate, certificate))
-    # A policy in a certificate that nobody vouches for stands for nothing.
-    policies = check.hardware_policies if refusal is None else ()
-    return Judged(
-        candidate=candidate,
-        judgements=judgements,
-        authority=authority,
-        evidence=reached_evidence(candidate, certificate, policies),
-    )
-
-
-def _nearness(judged: Judged) -> tuple[object, ...]:
-    """Order: fewest unmet criteria, then the latest end, then SHA-256; what cannot be read comes last.
-
-    One certificate in several places comes first where its evidence is strongest, then by the place, then by whatever else
-    a device may say of it: no order of a report decides anything.
-    """
-    candidate = judged.candidate
-    certificate, place = candidate.certificate, candidate.location
-    end = -certificate.not_after.timestamp() if isinstance(certificate, Certificate) else 0.0
-    unread = isinstance(certificate, Malformed)
-    weakness = -judged.evidence.rank if judged.evidence else 0
-    where = place.path, place.label or "", place.user or "", place.store
-    said = judged.reasons, candidate.key, candidate.proof, candidate.key_detail
-    return unread, len(judged.reasons), end, certificate.sha256, weakness, where, said
-
-
 def _error_causes(findings: Findings, missing: str, *, too_many: bool) -> tuple[Reason, ...]:
     """Return why we could not look; a place that is not there was looked at, and holds nothing."""
     causes = [Reason.DEVICE_FACT_MISSING] if missing else []
@@ -191,7 +141,7 @@ def _error_causes(findings: Findings, missing: str, *, too_many: bool) -> tuple[
     return tuple(causes)
 
 
-def _nearest_reasons(judged: list[Judged], findings: Findings, causes: tuple[Reason, ...]) -> tuple[Reason, ...]:
+def _nearest_reasons(judged: tuple[Judged, ...], findings: Findings, causes: tuple[Reason, ...]) -> tuple[Reason, ...]:
     if judged:
         return judged[0].reasons
     if causes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -43,6 +44,10 @@ _EXTENDED_KEY_USAGE: Final = "2.5.29.37"
 _UPN: Final = "1.3.6.1.4.1.311.20.2.3"
 _MAXIMUM_NAMES: Final = 1_000
 """Certificates of devices hold a handful; a list without end is an attack on whoever compares it."""
+
+
+_REMEMBERED_LENGTH: Final = 256
+"""Bytes of an extension's value: the ones that many certificates share have 2 to 100."""
 
 
 class NameKind(StrEnum):
@@ -84,6 +89,16 @@ class Extensions(msgspec.Struct, frozen=True, kw_only=True):
     """Certificate policies, as dotted identifiers."""
 
 
+def _remember(parse: Callable[[bytes], _Value]) -> Callable[[bytes], _Value]:
+    """Remember what an extension says that is the same in most certificates of one CA, where it is short."""
+    remembered = lru_cache(maxsize=256)(parse)
+
+    def parse_remembered(value: bytes) -> _Value:
+        return remembered(value) if len(value) <= _REMEMBERED_LENGTH else parse(value)
+
+    return parse_remembered
+
+
 def parse_extensions(encoded: bytes, sequence: der.Element) -> Extensions:
     """Read the Extensions at ``sequence``; raises `der.DerError` where one that matters is broken or stands twice."""
     values: dict[str, bytes] = {}
@@ -120,6 +135,7 @@ def _read(values: dict[str, bytes], oid: str, parse: Callable[[bytes], _Value]) 
         raise der.DerError(f"extension {oid}: {error}") from error
 
 
+@_remember
 def _basic_constraints(value: bytes) -> bool:
     fields = der.children(value, der.whole(value, der.SEQUENCE))
     if not fields or fields[0].tag != der.BOOLEAN:
@@ -130,6 +146,7 @@ def _basic_constraints(value: bytes) -> bool:
     return flag != b"\0"
 
 
+@_remember
 def _key_usage(value: bytes) -> frozenset[str]:
     unused, *bits = der.content(value, der.whole(value, der.BIT_STRING)) or (8,)
     if unused > 7:  # noqa: PLR2004 - the bits of the last byte that do not count (X.690, 8.6.2).
@@ -140,6 +157,7 @@ def _key_usage(value: bytes) -> frozenset[str]:
     )
 
 
+@_remember
 def _purposes(value: bytes) -> tuple[str, ...]:
     items = der.children(value, der.whole(value, der.SEQUENCE))
     return tuple(der.dotted(der.content(value, item)) for item in items if item.tag == der.OBJECT_IDENTIFIER)
@@ -188,6 +206,7 @@ def _key_identifier(value: bytes) -> bytes:
     return der.content(value, der.whole(value, der.OCTET_STRING))
 
 
+@_remember
 def _authority_key(value: bytes) -> AuthorityKey:
     identifier: bytes | None = None
     issuers: tuple[DistinguishedName, ...] = ()
@@ -206,6 +225,7 @@ def _authority_key(value: bytes) -> AuthorityKey:
     return AuthorityKey(identifier, issuers, serial)
 
 
+@_remember
 def _policies(value: bytes) -> tuple[str, ...]:
     items = der.children(value, der.whole(value, der.SEQUENCE))
     found = (der.expect(value, item.start, item.stop, der.OBJECT_IDENTIFIER) for item in items)

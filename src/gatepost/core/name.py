@@ -46,7 +46,7 @@ _ENCODINGS: Final = {
 
 _MAXIMUM_CACHED: Final = 1_024
 """Bytes of a name that is kept: names are under 300 bytes, and a report's author shall not fill our memory."""
-_WHITE_SPACE: Final = " \t\n\r\v\f"
+_TO_SPACES: Final = dict.fromkeys(map(ord, " \t\n\r\v\f"), " ")
 _ESCAPED: Final = frozenset(',+"\\<>;=')
 _UPPER_TO_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
@@ -121,7 +121,7 @@ def _canonical_attribute(attribute: _Attribute) -> tuple[str, str, bytes]:
     text = decode_text(tag, value)
     if text is None:
         return kind, "", bytes((tag,)) + value
-    words = [word for word in fold(text).translate(dict.fromkeys(map(ord, _WHITE_SPACE), " ")).split(" ") if word]
+    words = [word for word in fold(text).translate(_TO_SPACES).split(" ") if word]
     return kind, " ".join(words), b""
 
 

@@ -6,12 +6,11 @@ statement that we rebuild. Its own verdict is kept only to show where device and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gatepost.core.certificate import Certificate
-from gatepost.core.denial import Denied
 from gatepost.core.evaluation import Evaluation, Status, evaluate
 from gatepost.core.finding import Candidate, Findings, Proof
 from gatepost.core.possession import build_statement
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
     from gatepost.core.check import Check
     from gatepost.core.device import DeviceFacts
-
-
-_NOTHING: Final = Denied()
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,11 +46,9 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
     nonce: bytes
 
 
-def appraise(
-    claim: Claim, check: Check, facts: DeviceFacts, binding: Binding, now: datetime, denied: Denied = _NOTHING
-) -> Evaluation:
+def appraise(claim: Claim, check: Check, facts: DeviceFacts, binding: Binding, now: datetime) -> Evaluation:
     """Judge the claim as if the device had said nothing: on its certificates and signatures alone. Never raises."""
-    return evaluate(check, facts, prove(claim, binding), now, denied)
+    return evaluate(check, facts, prove(claim, binding), now)
 
 
 def prove(claim: Claim, binding: Binding) -> Findings:

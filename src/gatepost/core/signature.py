@@ -1,11 +1,13 @@
-"""Signatures by certificates' keys: the judgement of the possession statement's, and which key belongs to which.
+"""Signatures by certificates' keys: of the possession statement, of certificates, and which key belongs to which.
 
-Apart from the statement, because this alone needs the signature algorithms: a check that asks for no key does not load them.
+Apart from the statement, because this alone needs the signature algorithms: a check that asks for no key does not load them,
+unless it has many candidates.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -18,8 +20,27 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from gatepost.core import der
+
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+    from gatepost.core.certificate import Certificate
     from gatepost.core.public_key import PublicKey
+
+_RSA_DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
+    "1.2.840.113549.1.1.11": hashes.SHA256(),
+    "1.2.840.113549.1.1.12": hashes.SHA384(),
+    "1.2.840.113549.1.1.13": hashes.SHA512(),
+}
+"""RSASSA-PKCS1-v1_5 (RFC 8017, A.2.4)."""
+_ECDSA_DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
+    "1.2.840.10045.4.3.2": hashes.SHA256(),
+    "1.2.840.10045.4.3.3": hashes.SHA384(),
+    "1.2.840.10045.4.3.4": hashes.SHA512(),
+}
+"""RFC 5758, 3.2."""
+_ED25519: Final = "1.3.101.112"
 
 
 def verify_signature(key: PublicKey, signature: bytes, statement: bytes) -> bool:
@@ -42,6 +63,40 @@ def verify_signature(key: PublicKey, signature: bytes, statement: bytes) -> bool
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True
+
+
+def refutes_signature(certificate: Certificate, authority: Certificate) -> bool:
+    """Tell whether ``authority``'s key, tried bare, did not sign ``certificate``, so that OpenSSL can but refuse it.
+
+    True is for ordering many refused ones alone, and gives no reason; False says nothing. The signature is tried as OpenSSL
+    does it, by the outer algorithm; what is not certain (RSA-PSS, unused bits, a key of another kind) is OpenSSL's.
+    """
+    encoded, key = certificate.der, authority.public_key
+    outer = der.whole(encoded, der.SEQUENCE)
+    body, _, bits = der.children(encoded, outer)
+    if not key.kind or encoded[bits.start : bits.start + 1] != b"\0":
+        return False
+    signature, signed = encoded[bits.start + 1 : bits.stop], der.encoded(encoded, body)
+    algorithm = certificate.signature_algorithm
+    try:
+        match _load(key.encoded):
+            case rsa.RSAPublicKey() as public if algorithm in _RSA_DIGESTS:
+                public.verify(signature, signed, padding.PKCS1v15(), _RSA_DIGESTS[algorithm])
+            case ec.EllipticCurvePublicKey() as public if algorithm in _ECDSA_DIGESTS:
+                public.verify(signature, signed, ec.ECDSA(_ECDSA_DIGESTS[algorithm]))
+            case ed25519.Ed25519PublicKey() as public if algorithm == _ED25519:
+                public.verify(signature, signed)
+    except InvalidSignature:
+        return True
+    except (UnsupportedAlgorithm, ValueError):
+        return False
+    return False
+
+
+@lru_cache(maxsize=16)
+def _load(encoded: bytes) -> PublicKeyTypes:
+    """Load a signing certificate's key; a check has few of them, and each is tried on many candidates."""
+    return load_der_public_key(encoded)
 
 
 def ecdsa_digest(bits: int) -> hashes.HashAlgorithm:

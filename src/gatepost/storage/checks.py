@@ -33,11 +33,13 @@ _SELECT = select(
     checks.c.created_at,
     checks.c.updated_at,
     checks.c.certificate_id,
+    checks.c.minimum_version,
+    checks.c.trial,
 )
 _ADD = insert(checks).returning(checks.c.number)
 _FIND = _SELECT.where(checks.c.account == bindparam("account"), checks.c.public_id == bindparam("public_id"))
 _ALL = _SELECT.where(checks.c.account == bindparam("account")).order_by(checks.c.number)
-_CHANGED: Final = ("type", "name", "document", "options", "version", "updated_at", "certificate_id")
+_CHANGED: Final = ("type", "name", "document", "options", "version", "updated_at", "certificate_id", "minimum_version")
 _THIS = (checks.c.account == bindparam("in_account"), checks.c.number == bindparam("with_number"))
 _REPLACE = update(checks).where(*_THIS).values({name: bindparam(name) for name in _CHANGED})
 _REMOVE = delete(checks).where(*_THIS)
@@ -67,6 +69,8 @@ def _check(row: AnyRow) -> StoredCheck:
         created_at=row[7],
         updated_at=row[8],
         certificate_id=row[9],
+        minimum_version=row[10],
+        trial=row[11],
     )
 
 

@@ -15,6 +15,7 @@ from gatepost.storage.certificates import SqlCertificates
 from gatepost.storage.checks import SqlChecks
 from gatepost.storage.denials import SqlDenials
 from gatepost.storage.devices import SqlDevices
+from gatepost.storage.evidence import SqlEvidence
 from gatepost.storage.fleet import SqlFleet
 from gatepost.storage.footings import SqlFootings
 from gatepost.storage.keybox import Keybox
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         Devices,
         Fleet,
         Footings,
+        KeptEvidence,
         PostureLog,
         ProvedKeys,
         Records,
@@ -76,6 +78,7 @@ class SqlRecords:
         self.audit_log: AuditLog = SqlAuditLog(connection)
         self.denials: Denials = SqlDenials(connection)
         self.serial_numbers: SerialNumbers = SqlSerialNumbers(connection)
+        self.evidence: KeptEvidence = SqlEvidence(connection)
 
 
 class SqlStorage:

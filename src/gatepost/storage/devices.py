@@ -48,6 +48,7 @@ SELECT: Final = select(
     registrations.c.pending,
     registrations.c.deleted_at,
     registrations.c.reported_facts,
+    devices.c.device_type,
 ).join_from(
     registrations,
     devices,
@@ -57,6 +58,7 @@ SELECT: Final = select(
 _IN_ACCOUNT = registrations.c.account == bindparam("account")
 _FIND = SELECT.where(_IN_ACCOUNT, registrations.c.public_id == bindparam("public_id"))
 _FIND_MANY = SELECT.where(_IN_ACCOUNT, registrations.c.public_id.in_(bindparam("public_ids", expanding=True)))
+_BY_NUMBERS = SELECT.where(_IN_ACCOUNT, registrations.c.number.in_(bindparam("numbers", expanding=True)))
 _BY_THUMBPRINT = SELECT.where(registrations.c.thumbprint == bindparam("thumbprint"))
 _ALL = (
     SELECT.where(_IN_ACCOUNT, registrations.c.number > bindparam("after"))
@@ -70,6 +72,17 @@ _ADVANCE = (
     update(registrations)
     .where(*_THIS, registrations.c.last_sequence < bindparam("sequence"), registrations.c.state == COUNTS)
     .values(last_sequence=bindparam("sequence"), last_digest=bindparam("digest"), last_seen_at=bindparam("now"))
+)
+_COUNT_LIVE = (
+    select(func.count())
+    .select_from(registrations)
+    .join(devices, (devices.c.account == registrations.c.account) & (devices.c.number == registrations.c.device_number))
+    .where(
+        _IN_ACCOUNT,
+        registrations.c.revoked_at.is_(None),
+        registrations.c.deleted_at.is_(None),
+        devices.c.device_type == bindparam("device_type"),
+    )
 )
 _REVOKE = (
     update(registrations)
@@ -178,6 +191,7 @@ def registration_of(row: AnyRow) -> Registration:
             details=row[17],
             created_at=row[18],
             updated_at=row[19],
+            device_type=row[23] or "linux",
         ),
     )
 
@@ -234,6 +248,15 @@ class SqlDevices:
                 found[row[1]] = registration_of(row)
         return found
 
+    def by_numbers(self, account: int, numbers: tuple[int, ...]) -> dict[int, Registration]:
+        """Return those that exist, by number."""
+        found = {}
+        for start in range(0, len(numbers), _GROUP):
+            group = numbers[start : start + _GROUP]
+            for row in self._connection.execute(_BY_NUMBERS, {"account": account, "numbers": group}):
+                found[row[0]] = registration_of(row)
+        return found
+
     def by_thumbprint(self, thumbprint: bytes) -> Registration | None:
         """Return the registration that holds this device key, in whatever account."""
         row = self._connection.execute(_BY_THUMBPRINT, {"thumbprint": thumbprint}).one_or_none()
@@ -254,6 +277,10 @@ class SqlDevices:
             "now": now,
         }
         return self._connection.execute(_ADVANCE, values).rowcount == 1
+
+    def count_live(self, account: int, device_type: str) -> int:
+        """Count the registrations of devices of one kind that are neither revoked nor deleted."""
+        return self._connection.scalars(_COUNT_LIVE, {"account": account, "device_type": device_type}).one()
 
     def revoke(self, account: int, registration: int, now: int) -> None:
         """Mark the registration revoked, from the first time on."""

@@ -63,6 +63,7 @@ _DEVICES = select(
     devices.c.deleted_at,
     devices.c.name_key,
     devices.c.state,
+    devices.c.device_type,
 )
 _DEVICE_KEYS: Final = {
     DeviceOrder.CREATED: devices.c.number,
@@ -114,6 +115,7 @@ def _listed(row: AnyRow) -> ListedDevice:
             details=row[7],
             created_at=row[8],
             updated_at=row[9],
+            device_type=row[17] or "linux",
         ),
         active_registrations=row[10],
         last_seen_at=row[11],

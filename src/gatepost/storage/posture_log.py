@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import bindparam, insert, select
 
-from gatepost.controlplane.ports import PostureLine
+from gatepost.controlplane.ports import EVERY_LINE, PostureLine
 from gatepost.core.device import DeviceFacts
 from gatepost.core.log import PostureEntry
 from gatepost.errors import NotFoundError
@@ -17,6 +17,7 @@ from gatepost.storage.verdicts import COLUMNS, result_of, values_of
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from gatepost.controlplane.ports import LogFilter
     from gatepost.storage.tables import AnyRow
 
 _ENTRY: Final = (*COLUMNS, "expected", "received", "nonce", "signature", "reports")
@@ -52,9 +53,7 @@ _NEWEST = (
     )
     .where(posture_log.c.account == bindparam("account"))
     .order_by(posture_log.c.number.desc())
-    .limit(bindparam("limit"))
 )
-_BEFORE = _NEWEST.where(posture_log.c.number < bindparam("before"))
 
 
 def _line(row: AnyRow) -> PostureLine:
@@ -105,8 +104,15 @@ class SqlPostureLog:
         if self._connection.execute(_APPEND, values).rowcount != 1:
             raise NotFoundError("registration or posture rule", f"{registration}, {check}")
 
-    def read(self, account: int, before: int | None, limit: int) -> tuple[PostureLine, ...]:
+    def read(
+        self, account: int, before: int | None, limit: int, wanted: LogFilter = EVERY_LINE
+    ) -> tuple[PostureLine, ...]:
         """Return lines with a number below ``before`` (None: the newest), newest first, at most ``limit``."""
-        query = _NEWEST if before is None else _BEFORE
-        values = {"account": account, "before": before, "limit": page(limit)}
-        return tuple(_line(row) for row in self._connection.execute(query, values))
+        query = _NEWEST.limit(page(limit))
+        if before is not None:
+            query = query.where(posture_log.c.number < before)
+        if wanted.registration_id is not None:
+            query = query.where(posture_log.c.registration_id == wanted.registration_id)
+        if wanted.check_id is not None:
+            query = query.where(posture_log.c.check_id == wanted.check_id)
+        return tuple(_line(row) for row in self._connection.execute(query, {"account": account}))

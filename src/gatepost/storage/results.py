@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from gatepost.controlplane.ports import StoredResult
+from gatepost.controlplane.ports import EVERY_RESULT, StoredResult
 from gatepost.errors import NotFoundError
 from gatepost.storage.bounds import page
 from gatepost.storage.tables import results
@@ -18,10 +18,11 @@ from gatepost.storage.verdicts import COLUMNS, result_of, values_of
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from gatepost.controlplane.ports import ResultFilter
     from gatepost.storage.tables import AnyRow
 
 _KEY: Final = ("account", "registration_number", "check_number")
-_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest", "traced")
+_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest", "claim_digest", "traced")
 
 
 def _put(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
@@ -42,11 +43,12 @@ _FIND_ONE = _SELECT.where(
     results.c.registration_number == bindparam("registration"),
     results.c.check_number == bindparam("check"),
 )
-_ALL = (
-    _SELECT.where(_IN_ACCOUNT, tuple_(*_ORDER) > tuple_(bindparam("registration"), bindparam("check")))
-    .order_by(*_ORDER)
-    .limit(bindparam("limit"))
+_OF_ONE = _SELECT.where(
+    _IN_ACCOUNT,
+    results.c.registration_number == bindparam("registration"),
+    results.c.check_number > bindparam("check"),
 )
+_ABOVE = _SELECT.where(_IN_ACCOUNT, tuple_(*_ORDER) > tuple_(bindparam("registration"), bindparam("check")))
 
 
 def _stored_result(row: AnyRow) -> StoredResult:
@@ -59,7 +61,8 @@ def _stored_result(row: AnyRow) -> StoredResult:
         logged_at=row[12],
         repeats=row[13],
         key_digest=row[14],
-        traced=row[15],
+        claim_digest=row[15],
+        traced=row[16],
     )
 
 
@@ -93,6 +96,7 @@ class SqlResults:
             "repeats": result.repeats,
             "key_digest": result.key_digest,
             "traced": result.traced,
+            "claim_digest": result.claim_digest,
             **values_of(result.result),
         }
         try:
@@ -103,7 +107,21 @@ class SqlResults:
                 raise NotFoundError("registration or posture rule", reference) from error
             raise
 
-    def all(self, account: int, after: tuple[int, int], limit: int) -> tuple[StoredResult, ...]:
+    def all(
+        self, account: int, after: tuple[int, int], limit: int, wanted: ResultFilter = EVERY_RESULT
+    ) -> tuple[StoredResult, ...]:
         """Return results in the order of (registration, check) above ``after``, at most ``limit``."""
-        values = {"account": account, "registration": after[0], "check": after[1], "limit": page(limit)}
-        return tuple(_stored_result(row) for row in self._connection.execute(_ALL, values))
+        values = {"account": account, "registration": after[0], "check": after[1]}
+        query = _ABOVE
+        if wanted.registration is not None:
+            # One registration's results are in the order of their checks; said so, the database need not sort.
+            query, reached = _OF_ONE, after[0] - wanted.registration
+            values = {"account": account, "registration": wanted.registration, "check": after[1] if reached == 0 else 0}
+            if reached > 0:
+                return ()
+        if wanted.check is not None:
+            query = query.where(results.c.check_number == wanted.check)
+        if wanted.status is not None:
+            query = query.where(results.c.status == wanted.status)
+        rows = self._connection.execute(query.order_by(*_ORDER).limit(page(limit)), values)
+        return tuple(_stored_result(row) for row in rows)

@@ -158,6 +158,8 @@ checks = Table(
     _integer("created_at"),
     _integer("updated_at"),
     _words("certificate_id", nullable=True),
+    Column("minimum_version", BigInteger, nullable=False, server_default=text("0")),
+    Column("trial", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "number"),
     ForeignKeyConstraint(["account", "certificate_id"], ["certificates.account", "certificates.public_id"]),
@@ -178,6 +180,7 @@ devices = Table(
     _octets("details"),
     _integer("created_at"),
     _integer("updated_at"),
+    _words("device_type", nullable=True),
     _counted("last_seen_at"),
     _integer("deleted_at", nullable=True),
     _counted("state"),
@@ -243,11 +246,13 @@ results = Table(
     _integer("logged_at"),
     _integer("repeats"),
     _octets("key_digest", nullable=True),
+    _octets("claim_digest", nullable=True),
     Column("traced", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("account", "registration_number", "check_number"),
     ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
     ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
-    Index(None, "account", "check_number"),
+    Index(None, "account", "check_number", "registration_number"),
+    Index(None, "account", "status", "registration_number", "check_number"),
 )
 
 # On which certificate a passing result rests, where a denial finds it: by its key, and by its issuer and number. Written only
@@ -304,6 +309,8 @@ posture_log = Table(
     _octets("signature", nullable=True),
     _integer("reports"),
     UniqueConstraint("account", "number"),
+    Index(None, "account", "registration_id", "number"),
+    Index(None, "account", "check_id", "number"),
     sqlite_autoincrement=True,
 )
 
@@ -331,6 +338,7 @@ users = Table(
     _integer("updated_at"),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "email"),
+    UniqueConstraint("account", "number"),
     sqlite_autoincrement=True,
 )
 
@@ -394,12 +402,29 @@ evidence = Table(
     _integer("check_number"),
     _integer("registration_number"),
     _integer("check_version"),
+    _words("status"),
+    _integer("measured_at"),
+    _integer("ends_at", nullable=True),
     _octets("facts"),
     PrimaryKeyConstraint("account", "check_number", "registration_number"),
     ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
     ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
     Index(None, "account", "registration_number"),
     sqlite_with_rowid=False,
+)
+
+# And what it held word for word, so that a changed check can be judged again.
+claims = Table(
+    "claims",
+    metadata,
+    _integer("account"),
+    _integer("registration_number"),
+    _integer("check_number"),
+    _octets("claim"),
+    PrimaryKeyConstraint("account", "registration_number", "check_number"),
+    ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
+    ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
+    Index(None, "account", "check_number"),
 )
 
 # As in the posture log, what a line names may be gone.

@@ -15,7 +15,9 @@ from gatepost.web.parameters import (
     RuleId,
     TheAccount,
     TheAuditFilter,
+    TheLogFilter,
     TheServices,
+    TheWantedResults,
     TokenId,
 )
 from gatepost.wire.management.audit_log import AuditLogLine
@@ -54,20 +56,30 @@ def get_effective(services: TheServices, account: TheAccount, rule_id: RuleId) -
 
 @get("/gatepost/results", tags=["gatepost/results"], sync_to_thread=True, scope=Scope.RESULTS_READ)
 def list_results(
-    services: TheServices, account: TheAccount, cursor: ResultCursor = "", per_page: PerPage = DEFAULT_PAGE
+    services: TheServices,
+    account: TheAccount,
+    wanted_results: TheWantedResults,
+    cursor: ResultCursor = "",
+    per_page: PerPage = DEFAULT_PAGE,
 ) -> Page[ResultObject]:
     """List the newest result of each registration and check."""
     registration, check = map(int, (cursor or "0.0").split("."))
-    found, following = history.list_results(services, account.number, (registration, check), per_page)
+    after = registration, check
+    found, following = history.list_results(services, account.number, after, per_page, wanted_results)
     return cursor_page(found, per_page, "" if following is None else f"{following[0]}.{following[1]}")
 
 
 @get("/gatepost/posture-log", tags=["gatepost/posture-log"], sync_to_thread=True, scope=Scope.RESULTS_READ)
 def read_posture_log(
-    services: TheServices, account: TheAccount, cursor: LogCursor = "", per_page: PerPage = DEFAULT_PAGE
+    services: TheServices,
+    account: TheAccount,
+    wanted_lines: TheLogFilter,
+    cursor: LogCursor = "",
+    per_page: PerPage = DEFAULT_PAGE,
 ) -> Page[PostureLogLine]:
     """Read the posture log, newest line first."""
-    found, following = history.read_log(services, account.number, int(cursor) if cursor else None, per_page)
+    before = int(cursor) if cursor else None
+    found, following = history.read_log(services, account.number, before, per_page, wanted_lines)
     return cursor_page(found, per_page, "" if following is None else str(following))
 
 

@@ -4,6 +4,7 @@
     /client/v4/accounts/{account_id}   web/management.py    what clients of the reference speak
                                        web/devices.py       the same for devices and their registrations
     /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds; beside it web/denials.py and web/enrollment.py
+    …/gatepost/preview                 web/previews.py      what a draft would come to
     /docs                              web/documentation.py the OpenAPI document and what the error numbers mean
 
 Before all of them stands `web.front` (limits), before an account's routes `web.auth` (credentials); whatever is raised
@@ -28,7 +29,8 @@ from gatepost.web.enrollment import ENROLLMENT_ROUTES
 from gatepost.web.errors import answer_error
 from gatepost.web.front import Front
 from gatepost.web.management import MANAGEMENT_ROUTES
-from gatepost.web.parameters import provide_audit_filter
+from gatepost.web.parameters import provide_audit_filter, provide_log_filter, provide_wanted_results
+from gatepost.web.previews import PREVIEW_ROUTES
 from gatepost.web.strict import StrictRequest, provide_account
 
 if TYPE_CHECKING:
@@ -48,7 +50,14 @@ def create_routes(services: Services) -> Litestar:
 
     account = Router(
         path="/client/v4/accounts/{account_id:str}",
-        route_handlers=[*MANAGEMENT_ROUTES, *DEVICE_ROUTES, *ADDED_ROUTES, *DENIAL_ROUTES, *ENROLLMENT_ROUTES],
+        route_handlers=[
+            *MANAGEMENT_ROUTES,
+            *DEVICE_ROUTES,
+            *ADDED_ROUTES,
+            *PREVIEW_ROUTES,
+            *DENIAL_ROUTES,
+            *ENROLLMENT_ROUTES,
+        ],
         guards=[admit(services)],
         dependencies={
             "account": Provide(provide_account, sync_to_thread=False),
@@ -56,6 +65,8 @@ def create_routes(services: Services) -> Litestar:
             "wanted": Provide(provide_audit_filter, sync_to_thread=False),
             "device_list": Provide(provide_device_list, sync_to_thread=False),
             "registration_list": Provide(provide_registration_list, sync_to_thread=False),
+            "wanted_results": Provide(provide_wanted_results, sync_to_thread=False),
+            "wanted_lines": Provide(provide_log_filter, sync_to_thread=False),
         },
     )
     return Litestar(

@@ -7,9 +7,10 @@ from typing import Annotated
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter, SkipValidation
 
-from gatepost.controlplane.administration.history import MAXIMUM_PAGE
+from gatepost.controlplane.administration.history import MAXIMUM_PAGE, WantedResults
 from gatepost.controlplane.administration.services import Services
-from gatepost.controlplane.ports import Account, AuditFilter
+from gatepost.controlplane.ports import Account, AuditFilter, LogFilter
+from gatepost.core.evaluation import Status
 from gatepost.wire.management.envelope import parse_instant
 
 _TEXT = r"^[^\x00]+$"
@@ -19,6 +20,7 @@ TheServices = NamedDependency[SkipValidation[Services]]
 TheAccount = NamedDependency[SkipValidation[Account]]
 CertificateId = Annotated[str, PathParameter(description="The upload's id.", max_length=64, pattern=_TEXT)]
 RuleId = Annotated[str, PathParameter(description="The posture rule's id.", max_length=64, pattern=_TEXT)]
+PreviewId = Annotated[str, PathParameter(description="The preview's id.", max_length=64, pattern=_TEXT)]
 TokenId = Annotated[str, PathParameter(description="The token's id.", max_length=64, pattern=_TEXT)]
 KeyDigest = Annotated[
     str, PathParameter(description="SHA-256 of the key's SubjectPublicKeyInfo, in hex.", pattern=r"^[0-9a-f]{64}$")
@@ -34,6 +36,7 @@ ResultCursor = Annotated[
 _Word = Annotated[
     str | None, QueryParameter(description="Only lines that have exactly this.", max_length=256, pattern=_TEXT)
 ]
+_Status = Annotated[Status | None, QueryParameter(description="Only results that have this status.")]
 _Moment = Annotated[str | None, QueryParameter(description="RFC 3339.", max_length=40)]
 
 
@@ -56,4 +59,18 @@ def provide_audit_filter(
     )
 
 
+def provide_wanted_results(
+    registration_id: _Word = None, check_id: _Word = None, status: _Status = None
+) -> WantedResults:
+    """Read which results are wanted."""
+    return WantedResults(registration_id=registration_id, check_id=check_id, status=status)
+
+
+def provide_log_filter(registration_id: _Word = None, check_id: _Word = None) -> LogFilter:
+    """Read which lines of the posture log are wanted."""
+    return LogFilter(registration_id=registration_id, check_id=check_id)
+
+
+TheWantedResults = NamedDependency[SkipValidation[WantedResults]]
+TheLogFilter = NamedDependency[SkipValidation[LogFilter]]
 TheAuditFilter = NamedDependency[SkipValidation[AuditFilter]]

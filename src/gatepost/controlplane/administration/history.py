@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from gatepost.controlplane.administration.rules import find_stored
 from gatepost.controlplane.checks import system_asked
 from gatepost.controlplane.judgement import device_type
-from gatepost.controlplane.ports import StoredCheck
+from gatepost.controlplane.ports import EVERY_LINE, ResultFilter, StoredCheck
 from gatepost.core.check import OperatingSystem
 from gatepost.core.evaluation import Status
+from gatepost.errors import NotFoundError
 from gatepost.wire.management.envelope import instant
 from gatepost.wire.management.posture_log import PostureLogLine
 from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultObject
 
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
-    from gatepost.controlplane.ports import PostureLine, Records, Registration, StoredResult
+    from gatepost.controlplane.ports import LogFilter, PostureLine, Records, Registration, StoredResult
 
 MAXIMUM_PAGE: Final = 1_000
 """As many results or lines as one page may have."""
@@ -37,13 +39,28 @@ class _Outline(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+class WantedResults(msgspec.Struct, frozen=True, kw_only=True):
+    """Which results are asked for: each that is given must be equal."""
+
+    registration_id: str | None = None
+    check_id: str | None = None
+    status: Status | None = None
+
+
+_EVERY: Final = WantedResults()
+
+
 def list_results(
-    services: Services, account: int, after: tuple[int, int], limit: int
+    services: Services, account: int, after: tuple[int, int], limit: int, wanted: WantedResults = _EVERY
 ) -> tuple[tuple[ResultObject, ...], tuple[int, int] | None]:
-    """Return results in the order of (registration, check) above ``after``, and where the next page begins (None: none)."""
+    """Return results in the order of (registration, check) above ``after``, and where the next page begins (None: none).
+
+    Raises `NotFoundError` for a registration or a rule that is not there.
+    """
     with services.storage.reading() as records:
-        found = records.results.all(account, after, limit)
-        registrations = _registrations(records, account, found)
+        found = records.results.all(account, after, limit, _filter(records, account, wanted))
+        numbers = tuple({item.registration for item in found})
+        registrations = records.devices.by_numbers(account, numbers)
         checks = {check.number: _subject(check) for check in records.checks.all(account)}
     now = services.now()
     shown = tuple(
@@ -54,16 +71,16 @@ def list_results(
     return shown, (found[-1].registration, found[-1].check) if len(found) == limit else None
 
 
-def _registrations(records: Records, account: int, found: tuple[StoredResult, ...]) -> dict[int, Registration]:
-    """Read the registrations of a page, which are in order, in as many pages of their own as that takes."""
-    wanted = {item.registration for item in found}
-    registrations: dict[int, Registration] = {}
-    while missing := wanted - registrations.keys():
-        page = records.devices.all(account, min(missing) - 1, len(wanted))
-        if not page or page[0].number != min(missing):
-            break
-        registrations |= {item.number: item for item in page}
-    return registrations
+def _filter(records: Records, account: int, wanted: WantedResults) -> ResultFilter:
+    registration = check = None
+    if wanted.registration_id is not None:
+        found = records.devices.find(account, wanted.registration_id)
+        if found is None:
+            raise NotFoundError("registration", wanted.registration_id)
+        registration = found.number
+    if wanted.check_id is not None:
+        check = find_stored(records, account, wanted.check_id).number
+    return ResultFilter(registration=registration, check=check, status=wanted.status)
 
 
 def _subject(check: StoredCheck) -> _Subject:
@@ -85,7 +102,7 @@ def _show_result(stored: StoredResult, registration: Registration, subject: _Sub
         status=result.status,
         reasons=result.reasons,
         evidence=result.evidence,
-        counts=result.counts(now) and registration.counts and subject.system == device_type(registration),
+        counts=_counts(stored, registration, subject, now),
         certificate_sha256=None if result.certificate is None else result.certificate.hex(),
         measured_at=instant(result.measured_at),
         judged_at=instant(result.judged_at),
@@ -95,12 +112,22 @@ def _show_result(stored: StoredResult, registration: Registration, subject: _Sub
     )
 
 
+def _counts(stored: StoredResult, registration: Registration, subject: _Subject, now: int) -> bool:
+    """Tell whether a result may be used now: its time, its device, and whether its check still asks that, of that device."""
+    return (
+        stored.result.counts(now)
+        and registration.counts
+        and subject.system == device_type(registration)
+        and stored.result.check_version >= subject.check.minimum_version
+    )
+
+
 def read_log(
-    services: Services, account: int, before: int | None, limit: int
+    services: Services, account: int, before: int | None, limit: int, wanted: LogFilter = EVERY_LINE
 ) -> tuple[tuple[PostureLogLine, ...], int | None]:
     """Return lines of the posture log, newest first, and where the next page begins (None: there is none)."""
     with services.storage.reading() as records:
-        found = records.posture_log.read(account, before, limit)
+        found = records.posture_log.read(account, before, limit, wanted)
     return tuple(_show_line(line) for line in found), found[-1].number if len(found) == limit else None
 
 

@@ -10,8 +10,10 @@ from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.administration.remarks import remarks_on
 from gatepost.controlplane.checks import compile_check, parse_options, system_asked
 from gatepost.controlplane.ports import StoredCheck
+from gatepost.controlplane.rejudging import ChangedCheck
 from gatepost.errors import ConflictError, InputError, NotFoundError
 from gatepost.wire.device import MAXIMUM_CHECKS as MAXIMUM_CHECKS_OF_A_DEVICE
+from gatepost.wire.management.check_options import OnChange, Sharing
 from gatepost.wire.management.effective import EffectiveCheck, describe_effective, describe_unevaluated
 from gatepost.wire.management.envelope import Remark
 from gatepost.wire.management.posture_rules import (
@@ -30,6 +32,7 @@ from gatepost.wire.management.strict import decode_strictly
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
     from gatepost.controlplane.ports import Records
+    from gatepost.core.check import Check
     from gatepost.wire.management.check_options import CheckOptions
 
 MAXIMUM_RULES: Final = 500
@@ -74,40 +77,74 @@ def replace_rule(services: Services, account: int, rule_id: str, content: bytes)
     """Put another rule in the place of one; its options stay. Raises `InputError` or `NotFoundError`."""
     document, rule = _read(content)
     with services.storage.writing() as records:
-        before = _find(records, account, rule_id)
+        before = find_stored(records, account, rule_id)
         draft = msgspec.structs.replace(
             before,
             type=rule.type,
             document=write_document(document),
-            version=before.version + (_asks_otherwise(before, rule)),
             updated_at=services.now(),
             certificate_id=rule.question.certificate_id if rule.question else None,
         )
+        draft = _versioned(before, draft, changed=_asks_otherwise(before, rule))
         others = tuple(item for item in records.checks.all(account) if item.id != rule_id)
         _check(services, records, draft, rule, others)
+        changed = _changed(services, records, before, draft)
         records.checks.replace(draft)
         _record(services, records, "update", before, draft)
+    if changed is not None:
+        services.changed(changed)
     return _kept(draft, document, rule, others)
+
+
+def _versioned(before: StoredCheck, draft: StoredCheck, *, changed: bool) -> StoredCheck:
+    """Give a rule that asks otherwise its next version; where that is to count at once, no older result does any more."""
+    if not changed:
+        return draft
+    version = before.version + 1
+    at_once = parse_options(draft.options).on_change is OnChange.AT_ONCE
+    minimum = version if at_once else before.minimum_version
+    return msgspec.structs.replace(draft, version=version, minimum_version=minimum)
+
+
+def _changed(services: Services, records: Records, before: StoredCheck, after: StoredCheck) -> ChangedCheck | None:
+    """Compile a check as it was and as it is; None where nothing that is judged changed, or one of them is not evaluated."""
+    compiled: list[Check] = []
+    for stored in (before, after):
+        upload = records.certificates.find(stored.account, stored.certificate_id or "")
+        try:
+            if upload is None or before.version == after.version:
+                return None
+            compiled.append(compile_check(stored, upload, results_expire=services.results_expire))
+        except InputError:
+            return None
+    options = parse_options(after.options)
+    return ChangedCheck(
+        stored=after,
+        before=compiled[0],
+        after=compiled[1],
+        at_once=options.on_change is OnChange.AT_ONCE,
+        deny_shared=options.shared is Sharing.DENY,
+    )
 
 
 def list_rules(services: Services, account: int) -> tuple[RuleDocument, ...]:
     """Return the account's rules as they were written, oldest first."""
     with services.storage.reading() as records:
         stored = records.checks.all(account)
-    return tuple(show_document(check.id, check.document) for check in stored)
+    return tuple(show_document(check.id, check.document) for check in stored if not check.trial)
 
 
 def find_rule(services: Services, account: int, rule_id: str) -> RuleDocument:
     """Return one rule as it was written; raises `NotFoundError`."""
     with services.storage.reading() as records:
-        stored = _find(records, account, rule_id)
+        stored = find_stored(records, account, rule_id)
     return show_document(stored.id, stored.document)
 
 
 def remove_rule(services: Services, account: int, rule_id: str) -> None:
     """Remove a rule with its results; the log keeps its lines. Raises `NotFoundError`."""
     with services.storage.writing() as records:
-        before = _find(records, account, rule_id)
+        before = find_stored(records, account, rule_id)
         records.checks.remove(account, before.number)
         _record(services, records, "delete", before, None)
 
@@ -115,24 +152,21 @@ def remove_rule(services: Services, account: int, rule_id: str) -> None:
 def find_options(services: Services, account: int, rule_id: str) -> CheckOptions:
     """Return a rule's options; raises `NotFoundError`."""
     with services.storage.reading() as records:
-        return parse_options(_find(records, account, rule_id).options)
+        return parse_options(find_stored(records, account, rule_id).options)
 
 
 def replace_options(services: Services, account: int, rule_id: str, options: CheckOptions) -> tuple[Remark, ...]:
     """Put other options in the place of a rule's; raises `InputError` where the rule cannot be asked so."""
     with services.storage.writing() as records:
-        before = _find(records, account, rule_id)
+        before = find_stored(records, account, rule_id)
         rule = parse_rule(before.document)
         old = parse_options(before.options)
         judged = (old.evidence, old.hardware_policies) != (options.evidence, options.hardware_policies)
-        draft = msgspec.structs.replace(
-            before,
-            options=msgspec.json.encode(options),
-            version=before.version + judged,
-            updated_at=services.now(),
-        )
+        draft = msgspec.structs.replace(before, options=msgspec.json.encode(options), updated_at=services.now())
+        draft = _versioned(before, draft, changed=judged)
         if rule.question is not None:
             _compile(services, records, draft)
+        changed = _changed(services, records, before, draft)
         records.checks.replace(draft)
         change = Change(
             action="update",
@@ -142,13 +176,15 @@ def replace_options(services: Services, account: int, rule_id: str, options: Che
             after=options,
         )
         record_change(services, records, account, change)
+    if changed is not None:
+        services.changed(changed)
     return remarks_on(rule, (), options, ())
 
 
 def find_effective(services: Services, account: int, rule_id: str) -> EffectiveCheck:
     """Return a rule with every default filled in; raises `NotFoundError`."""
     with services.storage.reading() as records:
-        stored = _find(records, account, rule_id)
+        stored = find_stored(records, account, rule_id)
         upload = records.certificates.find(account, stored.certificate_id) if stored.certificate_id else None
     rule, options = parse_rule(stored.document), parse_options(stored.options)
     if upload is None:
@@ -174,9 +210,10 @@ def _read(content: bytes) -> tuple[RuleDocument, Rule]:
     return document, parse_rule(write_document(document))
 
 
-def _find(records: Records, account: int, rule_id: str) -> StoredCheck:
+def find_stored(records: Records, account: int, rule_id: str) -> StoredCheck:
+    """Return a rule as it is stored; raises `NotFoundError`."""
     stored = records.checks.find(account, rule_id)
-    if stored is None:
+    if stored is None or stored.trial:
         raise NotFoundError(_KIND, rule_id)
     return stored
 
@@ -227,6 +264,6 @@ def _compile(services: Services, records: Records, draft: StoredCheck) -> None:
 
 def _kept(draft: StoredCheck, document: RuleDocument, rule: Rule, others: tuple[StoredCheck, ...]) -> KeptRule:
     options = parse_options(draft.options)
-    names = tuple(kept.name for item in others if (kept := _parse_kept(item)) is not None)
+    names = tuple(kept.name for item in others if not item.trial and (kept := _parse_kept(item)) is not None)
     remarks = remarks_on(rule, tuple(document), options, names)
     return KeptRule(show_document(draft.id, draft.document), remarks)

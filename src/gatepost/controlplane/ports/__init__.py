@@ -12,6 +12,7 @@ from gatepost.controlplane.ports.checks import Checks, StoredCheck
 from gatepost.controlplane.ports.credentials import Account, Accounts, Token, Tokens
 from gatepost.controlplane.ports.denials import Denial, DenialKind, Denials
 from gatepost.controlplane.ports.devices import SEEN_WITHIN, Device, Devices, Registration
+from gatepost.controlplane.ports.evidence import KeptEvidence, StoredEvidence
 from gatepost.controlplane.ports.fleet import (
     Activity,
     DeviceFilter,
@@ -23,16 +24,18 @@ from gatepost.controlplane.ports.fleet import (
     RegistrationOrder,
 )
 from gatepost.controlplane.ports.footings import Footing, Footings
-from gatepost.controlplane.ports.posture_log import PostureLine, PostureLog
+from gatepost.controlplane.ports.posture_log import EVERY_LINE, LogFilter, PostureLine, PostureLog
 from gatepost.controlplane.ports.proved_keys import KeyHolder, ProvedKeys
 from gatepost.controlplane.ports.resources import Resource, Resources
-from gatepost.controlplane.ports.results import Results, StoredResult
+from gatepost.controlplane.ports.results import EVERY_RESULT, ResultFilter, Results, StoredResult
 from gatepost.controlplane.ports.secrets import Secrets
 from gatepost.controlplane.ports.serial_numbers import OwnedSerial, SerialNumbers
 from gatepost.controlplane.ports.storage import Records, Storage
 from gatepost.controlplane.ports.users import User, Users
 
 __all__ = [
+    "EVERY_LINE",
+    "EVERY_RESULT",
     "SEEN_WITHIN",
     "Account",
     "Accounts",
@@ -55,8 +58,10 @@ __all__ = [
     "Fleet",
     "Footing",
     "Footings",
+    "KeptEvidence",
     "KeyHolder",
     "ListedDevice",
+    "LogFilter",
     "Mark",
     "OwnedSerial",
     "PostureLine",
@@ -68,11 +73,13 @@ __all__ = [
     "RegistrationOrder",
     "Resource",
     "Resources",
+    "ResultFilter",
     "Results",
     "Secrets",
     "SerialNumbers",
     "Storage",
     "StoredCheck",
+    "StoredEvidence",
     "StoredResult",
     "Token",
     "Tokens",

@@ -24,6 +24,10 @@ class StoredCheck(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int
     certificate_id: str | None = None
     """The upload that it names, so that this can refuse to go."""
+    minimum_version: int = 0
+    """Results of older versions do not count any more: the change was to take effect at once."""
+    trial: bool = False
+    """A draft that devices answer so that its effect can be told: it has no results, and no client sees it."""
 
 
 class Checks(Protocol):

@@ -24,6 +24,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     """JSON object: ``client_version, device_type, manufacturer, model, os_version``… as the agent gave them."""
     created_at: int
     updated_at: int
+    device_type: str = "linux"
+    """The operating system that it enrolled with, in the API's word."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +75,10 @@ class Devices(Protocol):
         """Return those that exist, by id: a group of reports asks once."""
         ...
 
+    def by_numbers(self, account: int, numbers: tuple[int, ...]) -> dict[int, Registration]:
+        """Return those that exist, by number."""
+        ...
+
     def by_thumbprint(self, thumbprint: bytes) -> Registration | None:
         """Return the registration that holds this device key, in whatever account."""
         ...
@@ -86,6 +92,10 @@ class Devices(Protocol):
 
         False when it is not newer, or when the registration was revoked.
         """
+        ...
+
+    def count_live(self, account: int, device_type: str) -> int:
+        """Count the registrations of devices of one kind that are neither revoked nor deleted."""
         ...
 
     def revoke(self, account: int, registration: int, now: int) -> None:

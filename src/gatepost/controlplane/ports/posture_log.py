@@ -26,6 +26,16 @@ class PostureLine(msgspec.Struct, frozen=True, kw_only=True):
     entry: PostureEntry
 
 
+class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which lines are wanted: each field that is given must be equal. Ids are public ones, whose bearers may be gone."""
+
+    registration_id: str | None = None
+    check_id: str | None = None
+
+
+EVERY_LINE = LogFilter()
+
+
 class PostureLog(Protocol):
     """The posture log: lines are only ever added."""
 
@@ -36,6 +46,8 @@ class PostureLog(Protocol):
         """
         ...
 
-    def read(self, account: int, before: int | None, limit: int) -> tuple[PostureLine, ...]:
+    def read(
+        self, account: int, before: int | None, limit: int, wanted: LogFilter = EVERY_LINE
+    ) -> tuple[PostureLine, ...]:
         """Return lines with a number below ``before`` (None: the newest), newest first, at most ``limit``."""
         ...

@@ -26,6 +26,19 @@ class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of the SubjectPublicKeyInfo of the key that was proved; None where none was."""
     traced: bool = False
     """Whether the certificate that it rests on is noted where a denial finds it (`Footings`)."""
+    claim_digest: bytes | None = None
+    """Of what the report held for this check, so that the same again need not be kept again."""
+
+
+class ResultFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which results are wanted: each field that is given must be equal. Numbers are keys of hot tables."""
+
+    registration: int | None = None
+    check: int | None = None
+    status: str | None = None
+
+
+EVERY_RESULT = ResultFilter()
 
 
 class Results(Protocol):
@@ -46,6 +59,8 @@ class Results(Protocol):
         """
         ...
 
-    def all(self, account: int, after: tuple[int, int], limit: int) -> tuple[StoredResult, ...]:
+    def all(
+        self, account: int, after: tuple[int, int], limit: int, wanted: ResultFilter = EVERY_RESULT
+    ) -> tuple[StoredResult, ...]:
         """Return results in the order of (registration, check) above ``after``, at most ``limit``."""
         ...

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports.credentials import Accounts, Tokens
     from gatepost.controlplane.ports.denials import Denials
     from gatepost.controlplane.ports.devices import Devices
+    from gatepost.controlplane.ports.evidence import KeptEvidence
     from gatepost.controlplane.ports.fleet import Fleet
     from gatepost.controlplane.ports.footings import Footings
     from gatepost.controlplane.ports.posture_log import PostureLog
@@ -43,6 +44,7 @@ class Records(Protocol):
     audit_log: AuditLog
     denials: Denials
     serial_numbers: SerialNumbers
+    evidence: KeptEvidence
 
 
 class Storage(Protocol):

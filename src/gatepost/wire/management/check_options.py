@@ -24,6 +24,13 @@ class Sharing(StrEnum):
     DENY = "deny"
 
 
+class OnChange(StrEnum):
+    """What becomes of results that a changed check cannot be asked of until the device's next report."""
+
+    KEEP = "keep"
+    AT_ONCE = "at_once"
+
+
 class CheckOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of one check. ``evidence`` None: the level that goes with its operating system."""
 
@@ -33,6 +40,8 @@ class CheckOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Certificate policies, as dotted identifiers, that this CA sets only after the key's attestation."""
     message: Message = ""
     """What the device's user reads when the check fails."""
+    on_change: OnChange = OnChange.KEEP
+    """Whether older results stand until the next report, or end at once."""
 
     def __post_init__(self) -> None:
         """Refuse what is no policy, and a level that nothing could reach; raises `InputError`."""

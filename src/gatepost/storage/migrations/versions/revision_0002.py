@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from alembic import op
 
@@ -27,6 +28,7 @@ def upgrade() -> None:
     _create_denials()
     _create_serial_numbers()
     _create_evidence()
+    _create_claims()
     _create_audit_log()
     _make_audit_log_append_only()
 
@@ -64,6 +66,16 @@ def _add_columns() -> None:
     op.add_column("tokens", _text("created_by", nullable=True))
     # Until now each administrator's token reached everything; from now on no scope means nothing.
     op.execute("UPDATE tokens SET scopes = '[\"*\"]' WHERE kind = 'administrator' AND scopes = '[]'")
+    op.add_column("checks", sa.Column("minimum_version", sa.BigInteger, nullable=False, server_default=sa.text("0")))
+    op.add_column("checks", sa.Column("trial", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("results", _octets("claim_digest", nullable=True))
+    op.drop_index("ix_results_account_check_number", "results")
+    op.create_index(None, "results", ["account", "check_number", "registration_number"])
+    op.create_index(None, "results", ["account", "status", "registration_number", "check_number"])
+    op.create_index(None, "posture_log", ["account", "registration_id", "number"])
+    op.create_index(None, "posture_log", ["account", "check_id", "number"])
+    op.add_column("devices", _text("device_type", nullable=True))
+    _fill_in_device_types()
     for column in (
         _counted("last_seen_at"),
         _integer("deleted_at", nullable=True),
@@ -82,6 +94,8 @@ def _add_columns() -> None:
     op.add_column("registrations", _counted("state", "1"))
     op.add_column("registrations", _counted("waiting"))
     op.execute("UPDATE registrations SET state = 0 WHERE revoked_at IS NOT NULL")
+    # People are known by their addresses in lower case.
+    op.execute("UPDATE registrations SET user_email = lower(user_email) WHERE user_email IS NOT NULL")
     op.add_column("results", sa.Column("traced", sa.Boolean, nullable=False, server_default=sa.false()))
 
 
@@ -152,6 +166,15 @@ def _create_footings() -> None:
     op.create_index(None, "footings", ["account", "certificate_digest"])
 
 
+def _fill_in_device_types() -> None:
+    """Copy out of each device's details what it enrolled as."""
+    devices = sa.table("devices", sa.column("number"), sa.column("details"), sa.column("device_type"))
+    connection = op.get_bind()
+    for number, details in connection.execute(sa.select(devices.c.number, devices.c.details)).all():
+        kind = msgspec.json.decode(details).get("device_type", "linux")
+        connection.execute(devices.update().where(devices.c.number == number).values(device_type=kind))
+
+
 def _create_users() -> None:
     op.create_table(
         "users",
@@ -164,6 +187,7 @@ def _create_users() -> None:
         _integer("updated_at"),
         sa.UniqueConstraint("account", "public_id"),
         sa.UniqueConstraint("account", "email"),
+        sa.UniqueConstraint("account", "number"),
         sqlite_autoincrement=True,
     )
 
@@ -227,6 +251,9 @@ def _create_evidence() -> None:
         _integer("check_number"),
         _integer("registration_number"),
         _integer("check_version"),
+        _text("status"),
+        _integer("measured_at"),
+        _integer("ends_at", nullable=True),
         _octets("facts"),
         sa.PrimaryKeyConstraint("account", "check_number", "registration_number"),
         sa.ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
@@ -234,6 +261,20 @@ def _create_evidence() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(None, "evidence", ["account", "registration_number"])
+
+
+def _create_claims() -> None:
+    op.create_table(
+        "claims",
+        _integer("account"),
+        _integer("registration_number"),
+        _integer("check_number"),
+        _octets("claim"),
+        sa.PrimaryKeyConstraint("account", "registration_number", "check_number"),
+        sa.ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
+        sa.ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
+    )
+    op.create_index(None, "claims", ["account", "check_number"])
 
 
 def _create_audit_log() -> None:

@@ -1,0 +1,102 @@
+"""Previews in processes of their own, so that no report and no decision waits while a fleet is gone through.
+
+The server hands a task to this module, run as a program: settings come in on its input, since a process's arguments can be
+seen by everybody; progress and outlook go into the database, where every server process finds them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from gatepost.errors import GatepostError, StorageError
+from gatepost.processes import ask
+
+if TYPE_CHECKING:
+    from gatepost.storage.database import SqlStorage
+
+_AT_ONCE: Final = 2
+"""Previews that run at once; the others wait."""
+_TIMEOUT: Final = 900.0
+"""Seconds: a million devices take some ten."""
+_WORDS: Final = 4_096
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One preview to run. ``preview_id`` with an account's number; the rest as the server has it."""
+
+    database: str
+    master_key: str
+    results_expire: bool
+    account: int = 0
+    preview_id: str = ""
+
+
+class PreviewProcesses:
+    """Starts a process for each preview. ``task`` has the server's settings."""
+
+    def __init__(self, task: Task, storage: SqlStorage) -> None:
+        self._task = task
+        self._storage = storage
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="preview")
+
+    def start(self, account: int, preview_id: str) -> None:
+        """Have a preview run; returns at once."""
+        self._threads.submit(self._run, msgspec.structs.replace(self._task, account=account, preview_id=preview_id))
+
+    def stop(self) -> None:
+        """Begin no other; those that run end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, task: Task) -> None:
+        from gatepost.controlplane.previewing import Previewing
+
+        command = [sys.executable, "-m", "gatepost.cli.preview_process"]
+        try:
+            answer = ask(
+                command, msgspec.json.encode(task), timeout=_TIMEOUT, limit=_WORDS, environment=dict(os.environ)
+            )
+            words = answer.output.decode("utf-8", "replace").strip() or f"it ended with {answer.status}"
+            if answer.status == 0:
+                return
+        except GatepostError as error:
+            words = str(error)
+        previewing = Previewing(self._storage, _now, task.account, results_expire=task.results_expire)
+        try:
+            previewing.fail(task.preview_id, f"the process that goes through the fleet failed: {words}")
+        except StorageError:
+            return
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def main() -> None:
+    """Run the preview that the input names; words on the output say what went wrong."""
+    from gatepost.controlplane.previewing import Previewing
+    from gatepost.storage.database import open_storage
+    from gatepost.storage.keybox import read_or_create_master_key
+
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    try:
+        key = read_or_create_master_key(Path(task.master_key), secrets.token_bytes)
+        storage = open_storage(task.database, key, secrets.token_bytes)
+        try:
+            Previewing(storage, _now, task.account, results_expire=task.results_expire).run(task.preview_id)
+        finally:
+            storage.close()
+    except GatepostError as error:
+        sys.stdout.write(str(error))
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

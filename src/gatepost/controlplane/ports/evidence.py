@@ -1,0 +1,46 @@
+"""Evidence: what the newest report of each device held for each check, kept so that a changed check can be asked of it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class StoredEvidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One device and check. ``facts`` is MessagePack (`core.replay.EvidenceFacts`), ``status`` that of the result."""
+
+    check: int
+    registration: int
+    check_version: int
+    status: str
+    measured_at: int
+    ends_at: int | None
+    facts: bytes
+
+
+class KeptEvidence(Protocol):
+    """Evidence of all devices, in the order of (check, registration)."""
+
+    def put(self, account: int, evidence: StoredEvidence, claim: bytes) -> None:
+        """Write what the newest report of a pair held: as facts, and word for word."""
+        ...
+
+    def renew(self, account: int, evidence: StoredEvidence) -> None:
+        """Write version, status and times of a pair anew, where the newest report held the same as the one before."""
+        ...
+
+    def claim(self, account: int, registration: int, check: int) -> bytes | None:
+        """Return word for word what the newest report held for a check."""
+        ...
+
+    def scan(self, account: int, check: int, after: int, limit: int) -> tuple[StoredEvidence, ...]:
+        """Return the evidence for a check of registrations with a number above ``after``, in order, at most ``limit``.
+
+        Of live registrations alone: who was revoked or deleted is no part of the fleet.
+        """
+        ...
+
+    def forget(self, account: int, check: int) -> None:
+        """Forget all evidence for a check."""
+        ...

@@ -1,0 +1,127 @@
+"""Evidence, as rows: facts clustered by check for whoever asks a whole fleet, and claims for whoever judges again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gatepost.controlplane.ports import StoredEvidence
+from gatepost.storage.bounds import page
+from gatepost.storage.tables import claims, evidence, registrations
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from gatepost.storage.tables import AnyRow
+
+_REST: Final = ("check_version", "status", "measured_at", "ends_at", "facts")
+
+
+def _put(insert: postgresql.Insert | sqlite.Insert, *columns: str) -> postgresql.Insert | sqlite.Insert:
+    """Return the one statement that each dialect spells by itself: insert, or else update."""
+    key = ("account", "check_number", "registration_number")
+    return insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in columns})
+
+
+def _keep(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
+    key = ("account", "registration_number", "check_number")
+    return insert.on_conflict_do_update(index_elements=key, set_={"claim": insert.excluded.claim})
+
+
+_PUT: Final = {
+    "sqlite": (_put(sqlite.insert(evidence), *_REST), _keep(sqlite.insert(claims))),
+    "postgresql": (_put(postgresql.insert(evidence), *_REST), _keep(postgresql.insert(claims))),
+}
+"""How evidence and claim are written, by dialect."""
+_THIS = (
+    evidence.c.account == bindparam("in_account"),
+    evidence.c.check_number == bindparam("of_check"),
+    evidence.c.registration_number == bindparam("of_registration"),
+)
+_RENEW = (
+    update(evidence)
+    .where(*_THIS)
+    .values({name: bindparam(name) for name in ("check_version", "status", "measured_at", "ends_at")})
+)
+_CLAIM = select(claims.c.claim).where(
+    claims.c.account == bindparam("account"),
+    claims.c.registration_number == bindparam("registration"),
+    claims.c.check_number == bindparam("check"),
+)
+_SCAN = (
+    select(evidence.c.check_number, evidence.c.registration_number, *(evidence.c[name] for name in _REST))
+    .join(
+        registrations,
+        (registrations.c.account == evidence.c.account) & (registrations.c.number == evidence.c.registration_number),
+    )
+    .where(
+        evidence.c.account == bindparam("account"),
+        evidence.c.check_number == bindparam("check"),
+        evidence.c.registration_number > bindparam("after"),
+        registrations.c.revoked_at.is_(None),
+        registrations.c.deleted_at.is_(None),
+    )
+    .order_by(evidence.c.registration_number)
+    .limit(bindparam("limit"))
+)
+_FORGET = tuple(
+    delete(table).where(table.c.account == bindparam("account"), table.c.check_number == bindparam("check"))
+    for table in (evidence, claims)
+)
+
+
+def _evidence(row: AnyRow) -> StoredEvidence:
+    return StoredEvidence(
+        check=row[0],
+        registration=row[1],
+        check_version=row[2],
+        status=row[3],
+        measured_at=row[4],
+        ends_at=row[5],
+        facts=row[6],
+    )
+
+
+class SqlEvidence:
+    """`ports.KeptEvidence` within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._put, self._keep = _PUT[connection.dialect.name]
+
+    def put(self, account: int, evidence: StoredEvidence, claim: bytes) -> None:
+        """Write what the newest report of a pair held: as facts, and word for word."""
+        key = {"account": account, "check_number": evidence.check, "registration_number": evidence.registration}
+        rest = {name: getattr(evidence, name) for name in _REST}
+        self._connection.execute(self._put, key | rest)
+        self._connection.execute(self._keep, key | {"claim": claim})
+
+    def renew(self, account: int, evidence: StoredEvidence) -> None:
+        """Write version, status and times of a pair anew."""
+        values = msgspec.structs.asdict(evidence)
+        values |= {
+            "in_account": account,
+            "of_check": values.pop("check"),
+            "of_registration": values.pop("registration"),
+        }
+        del values["facts"]
+        self._connection.execute(_RENEW, values)
+
+    def claim(self, account: int, registration: int, check: int) -> bytes | None:
+        """Return word for word what the newest report held for a check."""
+        values = {"account": account, "registration": registration, "check": check}
+        found: bytes | None = self._connection.scalar(_CLAIM, values)
+        return found
+
+    def scan(self, account: int, check: int, after: int, limit: int) -> tuple[StoredEvidence, ...]:
+        """Return the evidence for a check of live registrations with a number above ``after``, in order."""
+        values = {"account": account, "check": check, "after": after, "limit": page(limit)}
+        return tuple(map(_evidence, self._connection.execute(_SCAN, values)))
+
+    def forget(self, account: int, check: int) -> None:
+        """Forget all evidence for a check."""
+        for statement in _FORGET:
+            self._connection.execute(statement, {"account": account, "check": check})
