@@ -7,6 +7,8 @@
 #   make test    check, and all tests
 #   make test-windows   the stores of Windows, on a Windows Python under Wine
 #   make corpus  our verdicts over a corpus beside those of OpenSSL and GnuTLS, counted
+#   make faults  faults brought about again and again, and what came of them, counted
+#   make noticing   how soon a change on a device is known on the server, for each kind of store
 #   make fuzz    every parser of ours under a fuzzer, SECONDS=60 each
 #   make bench   the published figures, measured here
 #   make docs    the links in the documentation
@@ -33,7 +35,7 @@ TEST_PACKAGES := curl faketime gnutls-bin libnss3-tools openssl $(TOKEN_PACKAGES
 WINDOWS_PACKAGES := gcc-mingw-w64-x86-64-win32 wine wine64
 BENCH_PACKAGES := libnss3-tools wrk
 
-.PHONY: dev demo run check test test-windows corpus fuzz bench docs lock clean
+.PHONY: dev demo run check test test-windows corpus faults noticing fuzz bench docs lock clean
 .PHONY: debian-demo debian-test debian-windows debian-bench lint form types floors licences
 
 dev: .venv/.installed
@@ -59,6 +61,12 @@ test-windows: dev .windows/.installed
 
 corpus: debian-test dev
 	$(BIN)/python -W ignore -m tests.corpus
+
+faults: debian-test dev
+	$(BIN)/python -m tests.faults
+
+noticing: debian-test dev
+	$(BIN)/python -m tests.noticing
 
 fuzz: debian-test .fuzz/.installed
 	.fuzz/bin/python -m fuzz --seconds $(SECONDS) $(TARGETS)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gatepost.controlplane.administration.services import Services
+from gatepost.controlplane.counters import UNCOUNTED
 from gatepost.storage.database import open_storage
 from gatepost.storage.migration import migrate
+from gatepost.web.limits import Limits, LimitSettings
+from gatepost.web.operations import Metrics, Operations, Readiness
+from gatepost.web.surroundings import BODY_DEADLINE, Surroundings
 from tests.certificates import NOW
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from gatepost.controlplane.counters import Counters
 
 MASTER_KEY = b"m" * 32
 START = int(NOW.timestamp() * 1000)
@@ -52,3 +59,33 @@ def rule_of(certificate_id: str, **changes: object) -> dict[str, Any]:
 def as_json(document: object) -> bytes:
     """Write a document as a client would."""
     return msgspec.json.encode(document)
+
+
+class Ticks:
+    """A clock in seconds; ``time`` may be set."""
+
+    def __init__(self) -> None:
+        """Begin at a time that is not zero."""
+        self.time = 1_000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.time
+
+
+def surround(
+    limits: LimitSettings | None = None,
+    counters: Counters = UNCOUNTED,
+    metrics: Metrics | None = None,
+    ticks: Ticks | None = None,
+    deadline: float = BODY_DEADLINE,
+) -> Surroundings:
+    """Give what stands around an application that is always ready; its requests are called request-1 and so on."""
+    both = Limits(limits or LimitSettings(), ticks or Ticks(), counters)
+    return Surroundings(
+        limits=both,
+        counters=counters,
+        operations=Operations(Readiness(lambda: True, lambda: True), both, metrics),
+        request_ids=(f"request-{number}" for number in itertools.count(1)),
+        deadline=deadline,
+    )

@@ -93,6 +93,14 @@ class OverloadedError(GatepostError):
         self.retry_after = retry_after
 
 
+class TooManyAttemptsError(GatepostError):
+    """Too many credentials were refused, or too many devices enrolled; whoever asks may come back after ``retry_after`` seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
 class StorageError(GatepostError):
     """The database cannot be used: locked by another server, unknown schema, full disk; ``detail`` says which."""
 

@@ -20,7 +20,8 @@ from gatepost.core.device import DeviceFacts
 from gatepost.stores.pem_files import PemFiles
 from gatepost.stores.safe_open import Access
 from gatepost.web.app import create_app
-from gatepost.web.device import DeviceApi
+from gatepost.web.device import DeviceApi, DeviceUseCases
+from tests.services import surround
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,8 +45,9 @@ class DirectServer(Server):
         """Put the house's parts behind the application."""
         super().__init__(house.url)
         calls = Calls(house.services.storage, 10)
-        device = DeviceApi(house.enroller, house.posture, house.intake, calls)
-        self._transport = httpx2.ASGITransport(app=create_app(house.services, device))
+        around = surround()
+        device = DeviceApi(DeviceUseCases(house.enroller, house.posture, house.intake, calls), around)
+        self._transport = httpx2.ASGITransport(app=create_app(house.services, device, around))
         self.sent: list[tuple[str, bytes]] = []
         self.before: dict[str, Callable[[], object]] = {}
         self.answers: dict[str, Callable[[int, bytes], tuple[int, bytes]]] = {}

@@ -18,40 +18,13 @@ from gatepost.wire.checks import Checks
 from gatepost.wire.device import MAXIMUM_REPORT, Report, Sync, Synced, decode
 from tests.agent.direct import HOST, Laptop, outcome
 from tests.certificates import DAY, NOW, dns
-from tests.controlplane.house import HOUR, House, open_house
+from tests.controlplane.house import HOUR, House
 from tests.wire.documents import point_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from gatepost.agent.cycle import Cycle
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """Give a server."""
-    (tmp_path / "server").mkdir()
-    with open_house(tmp_path / "server") as opened:
-        yield opened
-
-
-@pytest.fixture
-def laptop(house: House, tmp_path: Path) -> Laptop:
-    """Give a device that nobody has enrolled."""
-    folder = tmp_path / "laptop"
-    folder.mkdir(mode=0o700)
-    return Laptop(house, folder)
-
-
-@pytest.fixture
-def enrolled(house: House, laptop: Laptop) -> Laptop:
-    """Give a device that is enrolled, has the right certificate, and is asked for it."""
-    laptop.ask()
-    laptop.install(house.authority.issue(cn="laptop-1"))
-    laptop.enroll()
-    laptop.server.names()
-    return laptop
 
 
 def sequence_of(document: bytes) -> int:

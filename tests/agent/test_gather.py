@@ -159,20 +159,59 @@ def _key_present() -> Check:
     return msgspec.structs.replace(CHECK, evidence=Evidence.KEY_PRESENT)
 
 
-def test_too_many_candidates_are_too_many_when_two_places_have_them_together() -> None:
-    """Each place by itself would have been judged."""
-    half = MAXIMUM_CANDIDATES // 2 + 1
-    stores = [Scripted(Findings(candidates=tuple(candidate(f"/{side}{i}") for i in range(half)))) for side in "ab"]
-    gathered = answer(*stores)
-    assert gathered.too_many
-    assert (Status.ERROR, Reason.TOO_MANY_CANDIDATES) == (gathered.evaluation.status, gathered.evaluation.reasons[0])
-    assert not answer(stores[0], check=_key_present()).too_many
+def crowd(path: str, count: int) -> tuple[Candidate, ...]:
+    """Find a certificate in one place, again and again: under another nickname each time, and without its key."""
+    found = candidate(path, KeyState.MISSING)
+    places = (Location(store=StoreKind.PKCS11, path=path, label=str(number)) for number in range(count))
+    return tuple(msgspec.structs.replace(found, location=place) for place in places)
 
 
-def test_a_place_that_has_too_many_is_enough(tmp_path: Path) -> None:
-    """What a store has left out was not judged."""
-    del tmp_path
-    assert answer(Scripted(Findings(candidates=(candidate("/a"),), too_many=True))).too_many
+def too_many(gathered: Gathered) -> list[str]:
+    """Return the places that were left out."""
+    faults = gathered.evaluation.faults
+    return [item.location.path for item in faults if item.reason is Reason.TOO_MANY_CANDIDATES]
+
+
+def test_a_place_with_too_many_candidates_hides_no_other() -> None:
+    """Whoever fills their own store spoils that store; the passing certificate elsewhere passes, and the fault is said."""
+    full = Scripted(Findings(candidates=crowd("/full", MAXIMUM_CANDIDATES), too_many=True))
+    gathered = answer(full, Scripted(Findings(candidates=(candidate("/b"),))), check=_key_present())
+    assert (Status.PASS, ["/full"]) == (gathered.evaluation.status, too_many(gathered))
+    assert not gathered.too_many
+
+
+def test_a_place_with_too_many_candidates_is_an_error_where_nothing_passes() -> None:
+    """None of them is judged: which ones were would depend on their order."""
+    full = Findings(candidates=(candidate("/full"), *crowd("/full", MAXIMUM_CANDIDATES - 1)), too_many=True)
+    gathered = answer(Scripted(full), check=_key_present())
+    assert (Status.ERROR, (Reason.TOO_MANY_CANDIDATES,)) == (gathered.evaluation.status, gathered.evaluation.reasons)
+    assert () == gathered.evaluation.certificates
+
+
+def test_the_largest_places_are_left_out_when_there_are_too_many_together() -> None:
+    """However many somebody may lay beside it, a smaller place is judged."""
+    sizes = {"/most": 600, "/many": 500, "/some": 400}
+    stores = [Scripted(Findings(candidates=crowd(path, size))) for path, size in sizes.items()]
+    own = Scripted(Findings(candidates=(candidate("/own"),)))
+    gathered = answer(*stores, own, check=_key_present())
+    assert (Status.PASS, ["/most"]) == (gathered.evaluation.status, too_many(gathered))
+    assert gathered.evaluation == answer(own, *reversed(stores), check=_key_present()).evaluation
+    alone = answer(*stores, check=_key_present()).evaluation
+    assert (Status.ERROR, Reason.TOO_MANY_CANDIDATES) == (alone.status, alone.reasons[0])
+
+
+def test_the_bound_itself_is_not_too_many() -> None:
+    """In one place, and in two together."""
+    half = MAXIMUM_CANDIDATES // 2
+    gathered = answer(*(Scripted(Findings(candidates=crowd(path, half))) for path in ("/a", "/b")))
+    assert (Status.FAIL, []) == (gathered.evaluation.status, too_many(gathered))
+
+
+def test_a_store_that_had_too_many_and_shows_none_is_enough() -> None:
+    """What it has left out was not judged, and where that lies nobody knows."""
+    passing = Scripted(Findings(candidates=(candidate("/a"),)))
+    gathered = answer(passing, Scripted(Findings(too_many=True)), check=_key_present())
+    assert (True, Status.ERROR) == (gathered.too_many, gathered.evaluation.status)
 
 
 def test_only_the_nearest_sign() -> None:

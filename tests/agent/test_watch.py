@@ -37,21 +37,33 @@ def test_what_can_be_no_path_looks_like_a_missing_file() -> None:
     assert (("/a\0b", 0, 0, 0, 0),) == mark_of(("/a\0b",))
 
 
-def test_a_server_that_answers_at_once_is_not_asked_without_end() -> None:
-    """Between two requests there is a pause, whatever the server says of it."""
+def pauses_of(called: Called, times: int) -> list[float]:
+    """Have the server answer each wait at once with the same; return how long the agent pauses after each."""
     bell = Bell()
     pauses: list[float] = []
 
     class Pause:
-        """Notes how long it was asked to wait, and stops after the third time."""
+        """Notes how long it was asked to wait, and stops after so many times."""
 
         def wait(self, seconds: float) -> None:
             """Wait for nothing."""
             pauses.append(seconds)
-            if len(pauses) == 3:
+            if len(pauses) == times:
                 bell.stop()
 
-    calls = CallWatch(bell, lambda: Called(report_now=False, again_in=0))
+    calls = CallWatch(bell, lambda: called)
     calls._pause = Pause()  # type: ignore[assignment] # noqa: SLF001 - the only way to know how long it waits, without waiting
     calls._listen()  # noqa: SLF001 - as above
-    assert [0.2, 0.2, 0.2] == pauses
+    return pauses
+
+
+def test_a_server_that_answers_at_once_is_not_asked_without_end() -> None:
+    """Between two requests there is a pause, whatever the server says of it."""
+    assert [0.2, 0.2, 0.2] == pauses_of(Called(report_now=False, again_in=0), 3)
+
+
+def test_a_server_that_calls_without_end_is_asked_less_and_less_and_for_ever() -> None:
+    """Half a minute between two calls; and the thousandth is as good as the tenth."""
+    pauses = pauses_of(Called(report_now=True, again_in=0), 3_000)
+    assert [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] == pauses[:7]
+    assert {30.0} == set(pauses[7:])

@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "gatepost"
 ALLOWED: dict[str, tuple[str, ...]] = {
     # Processes: one file starts them.
     "subprocess": ("processes.py",),
-    "multiprocessing": (),
+    "multiprocessing": ("cli/workers.py",),  # granian's workers are; one says by a pipe that it serves
     "os.fork": (),
     "os.popen": (),
     "os.posix_spawn": (),

@@ -257,6 +257,25 @@ def test_settings_that_are_named_must_be_there(state: Path, tmp_path: Path) -> N
     assert str(missing) in refused("agent", "run", "--once", "--state", state, "--config", missing)
 
 
+@pytest.mark.parametrize("mode", [0o660, 0o602, 0o666])
+def test_settings_that_others_can_change_are_refused(state: Path, settings: Path, mode: int) -> None:
+    """They say which modules are loaded into an agent that runs as root."""
+    enrolled(state)
+    settings.chmod(mode)
+    words = refused("agent", "run", "--once", "--state", state, "--config", settings)
+    assert (str(settings) in words, "can be changed by others" in words) == (True, True)
+    settings.chmod(0o644)
+    assert 3 == gatepost("agent", "run", "--once", "--state", state, "--config", settings).code
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_settings_that_are_somebody_elses_are_refused(state: Path, settings: Path) -> None:
+    """Their owner could change them, whatever their mode."""
+    enrolled(state)
+    os.chown(settings, 65_534, 65_534)
+    assert "can be changed by others" in refused("agent", "doctor", "--state", state, "--config", settings)
+
+
 # Status.
 
 

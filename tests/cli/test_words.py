@@ -20,6 +20,7 @@ CODES = {
     errors.ServerRefusedError: USAGE,
     errors.ReportRefusedError: COULD_NOT_TELL,
     errors.OverloadedError: COULD_NOT_TELL,
+    errors.TooManyAttemptsError: COULD_NOT_TELL,
     errors.StorageError: COULD_NOT_TELL,
     errors.TransportError: COULD_NOT_TELL,
     errors.StateError: COULD_NOT_TELL,

@@ -39,3 +39,21 @@ async def test_a_wait_whose_time_is_over_is_asked_for_again_at_once(house: House
     """Nobody else is there."""
     calls = Calls(house.services.storage, 10, longest=0.01)
     assert Called(report_now=False, again_in=0) == await calls.wait(house.admit().registration, 1, 1)
+
+
+async def test_nobody_waits_at_a_process_that_ends(house: House) -> None:
+    """Who waits is sent home, who comes later is told to come back in a moment, when another has taken over."""
+    calls = Calls(house.services.storage, 10)
+    member = house.admit()
+    registration = member.registration
+    waiting = asyncio.create_task(calls.wait(registration, 1, 1))
+    await asyncio.sleep(0)
+    assert 1 == calls.waiting
+    calls.stop()
+    assert (False, 0) == _told(await waiting)
+    assert (False, 1) == _told(await calls.wait(registration, 1, 1))
+    assert (True, 0) == _told(await calls.wait(registration, 1, 2))
+
+
+def _told(called: Called) -> tuple[bool, int]:
+    return called.report_now, called.again_in

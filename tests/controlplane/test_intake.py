@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from gatepost.controlplane.intake import Intake
+from gatepost.controlplane.intake import Intake, Recorded
 from gatepost.controlplane.posture import Posture
 from gatepost.core.reason import Reason
 from gatepost.errors import (
@@ -378,7 +378,7 @@ def test_a_report_that_cannot_be_written_hits_itself_alone(house: House, failure
     class Breaking(Intake):
         """Cannot write what one device sent."""
 
-        def _record(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
+        def _record(self, records: Records, judged: Judged) -> Recorded:
             acknowledged = super()._record(records, judged)
             if judged.registration.id == victim:
                 raise failure

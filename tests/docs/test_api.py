@@ -34,7 +34,7 @@ from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultOb
 from gatepost.wire.management.scopes import Scope
 from gatepost.wire.management.serial_numbers import SerialCount, SerialNumber
 from gatepost.wire.management.tokens import NewToken, TokenBody
-from tests.services import Clock, open_services
+from tests.services import Clock, open_services, surround
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
 ACCOUNT = "/client/v4/accounts/{account_id}"
@@ -68,7 +68,7 @@ FIELDS = [
 
 def routes(folder: Path) -> set[tuple[str, str]]:
     """Return method and path of every route that the application has, as the page writes them."""
-    application = create_routes(open_services(folder, Clock()))
+    application = create_routes(open_services(folder, Clock()), surround().limits)
     return {
         (method, re.sub(r":str\}", "}", route.path).removeprefix(ACCOUNT))
         for route in application.routes

@@ -29,6 +29,8 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "Candidate": device.PlacedCandidate,
     "Fault": device.PlacedFault,
     "Nearby": device.NearbyCertificate,
+    "Meanwhile": device.Meanwhile,
+    "Change": device.Change,
     "Facts": device.Facts,
     "Enrolled": device.Enrolled,
     "Synced": device.Synced,

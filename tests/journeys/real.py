@@ -72,6 +72,8 @@ class RealServer(msgspec.Struct, frozen=True, kw_only=True):
     database: str
     port: int
     authority: CertificateAuthority
+    process: int
+    """The parent of its workers."""
     trust: str | None = None
     """The authority of its TLS certificate, a file."""
 
@@ -117,6 +119,7 @@ def real_server(folder: Path, *more: object, scheme: str = "http", trust: Path |
                 token=made["token"],
                 database=database,
                 port=port,
+                process=process.pid,
                 authority=CertificateAuthority.create(cn="Example Root CA"),
                 trust=None if trust is None else str(trust),
             )

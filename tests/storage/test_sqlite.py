@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatepost.errors import InputError, StorageError
-from gatepost.storage.database import open_storage
+from gatepost.storage.database import SqlStorage, open_storage
+from gatepost.storage.keybox import Keybox
 from gatepost.storage.migration import migrate
-from gatepost.storage.sqlite import make_file, path_of
+from gatepost.storage.sqlite import make_file, open_readers, path_of
 from tests.storage import samples
 from tests.storage.conftest import predictable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-    from gatepost.storage.database import SqlStorage
 
 # A process of its own finds the tests' samples from the project's folder.
 _SEEN = {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -245,3 +244,22 @@ def test_what_was_acknowledged_stays_when_the_process_is_killed(path: Path) -> N
     with opened.reading() as records:
         assert records.checks.version(1) >= acknowledged[-1]
     opened.close()
+
+
+def test_a_probe_writes_and_says_whether_the_schema_is_ours(path: Path) -> None:
+    """A database that another release migrated meanwhile is told; one that cannot be written raises."""
+    opened = open_storage(f"sqlite:///{path}", samples.MASTER_KEY, predictable)
+    assert opened.probe()
+    with opened._writer.begin() as connection:  # noqa: SLF001 - what a migration would do.
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert not opened.probe()
+    opened.close()
+    readers = open_storage_that_only_reads(path)
+    with pytest.raises(StorageError, match="cannot be written"):
+        readers.probe()
+    readers.close()
+
+
+def open_storage_that_only_reads(path: Path) -> SqlStorage:
+    """Give a storage whose writer may not write."""
+    return SqlStorage(open_readers(path), open_readers(path), Keybox(samples.MASTER_KEY, predictable))

@@ -236,13 +236,22 @@ def test_a_fifo_in_a_home_makes_nobody_wait(machine: Machine) -> None:
 
 
 @needs_root
-def test_more_candidates_than_are_judged_are_cut_off(machine: Machine) -> None:
-    """Whosever they are."""
-    machine.add("anna", 4_242, ".pki/nssdb")
+def test_a_user_who_fills_a_database_hides_nobody_elses(machine: Machine) -> None:
+    """Nor another of their own: it alone is a fault, with their name."""
+    anna = machine.add("anna", 4_242, ".pki/nssdb", ".mozilla/firefox/a")
     machine.add("bob", 4_243, ".pki/nssdb")
-    query = msgspec.structs.replace(machine.database.query, limit=4)
-    findings = machine.store.read(query)
-    assert (4, True) == (len(findings.candidates), findings.too_many)
+    pair = machine.database.pair
+    extra = [nss.Entry(der=machine.database.authority.issue(cn=f"{number}").der, label="more") for number in range(2)]
+    nss.insert_certificates(anna / ".pki/nssdb", [nss.Entry(der=pair.der, label="more"), *extra])
+    findings = machine.store.read(msgspec.structs.replace(machine.database.query, limit=4))
+    (fault,) = findings.faults
+    assert (Reason.TOO_MANY_CANDIDATES, "anna", f"{anna}/.pki/nssdb") == (
+        fault.reason,
+        fault.location.user,
+        fault.location.path,
+    )
+    assert (6, False) == (len(findings.candidates), findings.too_many)
+    assert ["anna", "bob"] == [user for user, _ in places(findings)]
 
 
 def test_more_users_than_are_looked_at_are_a_fault() -> None:

@@ -42,10 +42,16 @@ PLACE = Location(store=StoreKind.WINDOWS, path=USER_PATH, user=USER)
 # The helper itself, but for the store that it reads.
 HONEST = """
 import sys
+import msgspec
 from gatepost.stores.pem_files import PemFiles
 from gatepost.stores.safe_open import Access
 from gatepost.stores.windows_user import serve
-serve(sys.stdin.buffer, sys.stdout.buffer, PemFiles((sys.argv[1],), Access(allowed_paths=("/",))))
+class OnePlace(PemFiles):  # which is cut off at its limit, as Windows' stores are
+    def read(self, query):
+        found = super().read(query)
+        many = len(found.candidates) > query.limit
+        return msgspec.structs.replace(found, candidates=found.candidates[: query.limit], too_many=many)
+serve(sys.stdin.buffer, sys.stdout.buffer, OnePlace((sys.argv[1],), Access(allowed_paths=("/",))))
 """
 
 

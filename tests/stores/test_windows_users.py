@@ -90,10 +90,12 @@ def test_more_users_than_are_looked_at_are_a_fault() -> None:
     assert ["17 users are signed in; the stores of 16 are read"] == [fault.detail for fault in findings.faults]
 
 
-def test_too_many_candidates_are_said_to_be_too_many() -> None:
-    """With all users together, or with one of them."""
-    rings = {session: KeyRing(CA.issue(), CA.issue(), user=session.user) for session in (ALICE, BOB)}
-    assert [(1, True), (3, True), (4, False)] == [
-        (len(findings.candidates), findings.too_many)
-        for findings in (_users(rings).read(_query(limit)) for limit in (1, 3, 4))
+def test_a_user_with_too_many_candidates_hides_no_other() -> None:
+    """Theirs are a fault with their name, and the next user's are found."""
+    rings = {ALICE: KeyRing(CA.issue(), CA.issue(), user=ALICE.user), BOB: KeyRing(CA.issue(), user=BOB.user)}
+    findings = _users(rings).read(_query(1))
+    assert [(Reason.TOO_MANY_CANDIDATES, ALICE.user)] == [
+        (fault.reason, fault.location.user) for fault in findings.faults
     ]
+    assert ([BOB.user], False) == ([item.location.user for item in findings.candidates], findings.too_many)
+    assert 3 == len(_users(rings).read(_query(2)).candidates)

@@ -49,6 +49,18 @@ def _fault_and_missing_fact() -> Scene:
     return errs(LAPTOP, why=why, cn="${serial_number}", device={}, faults=(fault(Reason.STORE_BUSY),))
 
 
+@vector("A place with more than a thousand candidates hides no other, and is reported beside the pass.", "1")
+def _crowd_beside_a_pass() -> Scene:
+    return passes(LAPTOP, faults=(fault(Reason.TOO_MANY_CANDIDATES),))
+
+
+@vector("Where nothing passes, it makes the answer an error.", "1")
+def _crowd_beside_a_fail() -> Scene:
+    expired = leaf(ROOT, not_after=NOW - DAY)
+    why = (Reason.TOO_MANY_CANDIDATES, Reason.CERTIFICATE_EXPIRED)
+    return errs(expired, why=why, faults=(fault(Reason.TOO_MANY_CANDIDATES),))
+
+
 @vector("A place that is not there was looked at and holds nothing.")
 def _missing_place() -> Scene:
     return fails(why=Reason.NO_CERTIFICATE_FOUND, faults=(fault(Reason.STORE_MISSING),))

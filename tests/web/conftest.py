@@ -9,7 +9,7 @@ import pytest
 
 from gatepost.controlplane.administration.accounts import NewAccount, create_account
 from gatepost.web.app import create_app
-from tests.services import Clock, open_services
+from tests.services import Clock, open_services, surround
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ def created(services: Services) -> NewAccount:
 @pytest.fixture
 def app(services: Services) -> Front:
     """Give the application."""
-    return create_app(services, no_device)
+    return create_app(services, no_device, surround())
 
 
 @pytest.fixture

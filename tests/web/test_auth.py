@@ -11,12 +11,16 @@ from litestar import Litestar, Router, get
 
 from gatepost.controlplane.administration.accounts import create_account
 from gatepost.controlplane.administration.tokens import create_token
+from gatepost.web.app import create_app
 from gatepost.web.auth import admit
 from gatepost.web.errors import answer_error
+from gatepost.web.limits import LimitSettings, Rate
 from gatepost.web.strict import StrictRequest
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.scopes import Scope, reaches
 from gatepost.wire.management.tokens import TokenBody, TokenKind
+from tests.services import surround
+from tests.web.conftest import Api, no_device
 from tests.web.routes import PATHS, ROUTES
 
 if TYPE_CHECKING:
@@ -124,6 +128,37 @@ async def test_an_enrolment_token_is_let_in_nowhere(
     assert (403, Code.NOT_ALLOWED) == (answer.status_code, answer.json()["errors"][0]["code"])
 
 
+async def test_who_guesses_is_turned_away_for_a_while_and_who_has_a_token_is_not(
+    services: Services, created: NewAccount
+) -> None:
+    """429 with the seconds; at the same address a token that counted before still does."""
+    around = surround(LimitSettings(refusals=Rate(2, 0.5)))
+    transport = httpx2.ASGITransport(app=create_app(services, no_device, around))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        api = Api(client, created)
+        assert 200 == (await api("GET", "/devices/posture")).status_code
+        wrong = {"Authorization": f"Bearer gpa_{'A' * 43}"}
+        answers = [await api("GET", "/devices/posture", headers=wrong) for _ in range(3)]
+        assert [401, 401, 429] == [answer.status_code for answer in answers]
+        assert ("2", Code.TOO_MANY_ATTEMPTS) == (
+            answers[2].headers["retry-after"],
+            answers[2].json()["errors"][0]["code"],
+        )
+        assert 200 == (await api("GET", "/devices/posture")).status_code
+
+
+async def test_a_token_of_another_account_takes_no_attempt(services: Services, created: NewAccount) -> None:
+    """It is no guess: it counts, and does not reach so far."""
+    around = surround(LimitSettings(refusals=Rate(1, 0.5)))
+    other = create_account(services)
+    transport = httpx2.ASGITransport(app=create_app(services, no_device, around))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        api = Api(client, created)
+        theirs = {"Authorization": f"Bearer {other.token}"}
+        answers = [await api("GET", "/devices/posture", headers=theirs) for _ in range(3)]
+    assert [403, 403, 403] == [answer.status_code for answer in answers]
+
+
 @pytest.mark.parametrize("held", list(Scope))
 async def test_a_route_answers_to_the_scopes_that_reach_it_and_to_no_other(
     stranger: httpx2.AsyncClient, services: Services, created: NewAccount, held: Scope
@@ -139,9 +174,11 @@ async def test_a_route_answers_to_the_scopes_that_reach_it_and_to_no_other(
             content=b"{",
             headers={"Authorization": f"Bearer {token}"},
         )
-        refused = (403, Code.NOT_ALLOWED) == (answer.status_code, (answer.json()["errors"] or [{"code": 0}])[0]["code"])
+        is_list = answer.headers["content-type"].startswith("text/csv")
+        errors = [] if is_list else answer.json()["errors"]
+        refused = (403, Code.NOT_ALLOWED) == (answer.status_code, (errors or [{"code": 0}])[0]["code"])
         assert reaches((held,), needed) != refused, (method, path)
-        assert not refused or needed in answer.json()["errors"][0]["message"]
+        assert not refused or needed in errors[0]["message"]
 
 
 async def test_a_route_without_a_scope_is_reached_by_nobody(services: Services, created: NewAccount) -> None:
@@ -151,7 +188,11 @@ async def test_a_route_without_a_scope_is_reached_by_nobody(services: Services, 
     async def forgotten() -> None:
         """Stand for a route whose author forgot its scope."""
 
-    router = Router(path="/client/v4/accounts/{account_id:str}", route_handlers=[forgotten], guards=[admit(services)])
+    router = Router(
+        path="/client/v4/accounts/{account_id:str}",
+        route_handlers=[forgotten],
+        guards=[admit(services, surround().limits)],
+    )
     app = Litestar([router], request_class=StrictRequest, exception_handlers={Exception: answer_error})
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app=cast("Application", app)), base_url="http://127.0.0.1"

@@ -26,6 +26,7 @@ EXAMPLES: list[tuple[errors.GatepostError, int, Code, str]] = [
     (errors.TooLargeError("body", 7), 413, Code.BODY_TOO_LARGE, "the body is larger than 7 bytes"),
     (errors.ReportRefusedError("nonce-expired", "late"), 409, Code.REPORT_REFUSED, "nonce-expired: late"),
     (errors.OverloadedError(3), 503, Code.SERVER_BUSY, "no room"),
+    (errors.TooManyAttemptsError(4), 429, Code.TOO_MANY_ATTEMPTS, "too many credentials were refused"),
     (errors.StorageError("the disk /secret is full"), 503, Code.DATABASE_UNAVAILABLE, "cannot be used now"),
     (errors.StateError("/secret", "detail"), 500, Code.INTERNAL_ERROR, "its log says what"),
 ]
@@ -61,6 +62,7 @@ def test_an_exception_becomes_its_answer(error: errors.GatepostError, status: in
 def test_what_can_be_asked_again_says_when() -> None:
     """In the header that HTTP has for it."""
     assert {"Retry-After": "3"} == refusal_of(errors.OverloadedError(3), "GET /").headers
+    assert {"Retry-After": "4"} == refusal_of(errors.TooManyAttemptsError(4), "GET /").headers
     assert "Retry-After" in refusal_of(errors.StorageError("x"), "GET /").headers
 
 

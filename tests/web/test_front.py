@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from gatepost.controlplane.counters import NoCounters
 from gatepost.web.front import MAXIMUM_BODY, Front
+from gatepost.web.surroundings import REQUEST
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.mtls_certificates import MAXIMUM_UPLOAD
+from tests.services import surround
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from gatepost.web.front import Receive, Scope, Send
+    from gatepost.web.surroundings import Surroundings
 
     Message = MutableMapping[str, Any]
     from tests.web.conftest import Api
@@ -56,7 +60,7 @@ async def ask(
     *,
     method: str = "POST",
     last: Message = END,
-    deadline: float = 20.0,
+    around: Surroundings | None = None,
 ) -> Answered:
     """Send one request to a front whose routes answer 204 and remember the body."""
     answered = Answered([])
@@ -77,7 +81,7 @@ async def ask(
         answered.messages.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
-    await Front(routes, routes, deadline)(scope, receive, send)
+    await Front(routes, routes, around or surround())(scope, receive, send)
     return answered
 
 
@@ -110,7 +114,7 @@ async def test_an_upload_limit_is_for_uploads_alone() -> None:
 
 async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     """A deadline of our own."""
-    answered = await ask(POSTURE, [b"a"], last=UNFINISHED, deadline=0.01)
+    answered = await ask(POSTURE, [b"a"], last=UNFINISHED, around=surround(deadline=0.01))
     assert (408, Code.BODY_TOO_SLOW, None) == (answered.status, answered.code, answered.body)
 
 
@@ -152,7 +156,7 @@ async def test_a_websocket_is_closed() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Front(never, never)({"type": "websocket", "path": "/device/x", "headers": []}, receive, send)
+    await Front(never, never, surround())({"type": "websocket", "path": "/device/x", "headers": []}, receive, send)
     assert ["websocket.close"] == [message["type"] for message in sent]
 
 
@@ -178,3 +182,62 @@ async def test_options_lists_the_methods_of_a_route(api: Api, stranger: httpx2.A
     assert (204, b"") == (answer.status_code, answer.content)
     assert {"GET", "HEAD", "OPTIONS", "POST"} == set(answer.headers["allow"].split(", "))
     assert 404 == (await stranger.options("/nowhere")).status_code
+
+
+# Names of requests, and a process that leaves.
+
+
+async def test_an_answer_that_says_that_something_broke_names_the_request_as_the_log_does() -> None:
+    """Whoever reports it can be helped; other answers carry nothing."""
+    named: list[str] = []
+
+    async def respond(scope: Scope, _receive: Receive, send: Send) -> None:
+        named.append(REQUEST.get())
+        await send({"type": "http.response.start", "status": int(scope["path"][-3:]), "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def headers(path: str) -> dict[bytes, bytes]:
+        sent: list[Any] = []
+
+        async def receive() -> Message:
+            return END
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await front({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)
+        return dict(sent[0]["headers"])
+
+    front = Front(respond, respond, surround())
+    found = [await headers(path) for path in ("/500", "/404", "/device/503", "/200")]
+    assert [b"request-1", None, b"request-3", None] == [item.get(b"x-request-id") for item in found]
+    assert ["request-1", "request-2", "request-3", "request-4"] == named
+    assert "" == REQUEST.get()
+
+
+async def test_a_process_that_leaves_ends_each_connection_with_its_answer() -> None:
+    """So that the next request is another process's."""
+    around = surround()
+    assert b"connection" not in dict((await ask(POSTURE, [], around=around)).messages[0]["headers"])
+    around.leaving = True
+    for path in (POSTURE, "/device/x", "/health"):
+        assert b"close" == dict((await ask(path, [], around=around)).messages[0]["headers"])[b"connection"]
+
+
+async def test_answers_are_counted_by_status_but_for_the_devices() -> None:
+    """Also those that no route gave; a device's reports are counted by what they come to."""
+
+    class Tally(NoCounters):
+        """Writes down the statuses."""
+
+        def answered(self, status: int) -> None:
+            """Write one down."""
+            statuses.append(status)
+
+    statuses: list[int] = []
+    around = surround(counters=Tally())
+    await ask(POSTURE, [], around=around)
+    await ask(POSTURE, [], [(b"host", b"a"), (b"host", b"b")], around=around)
+    await ask("/device/v1/report", [], around=around)
+    await ask("/health", [], around=around)
+    assert [204, 400] == statuses

@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from gatepost.web.app import create_routes
 from tests.running import Running, running_server
+from tests.services import surround
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ CHECKS: Any = [
 
 def described_operations() -> list[Any]:
     """Give the operations of the document; it is made from the routes alone, so that no database need be there."""
-    document = create_routes(cast("Services", None)).openapi_schema.to_schema()
+    document = create_routes(cast("Services", None), surround().limits).openapi_schema.to_schema()
     found: Any = schemathesis.openapi.from_dict(document).get_all_operations()
     return [operation.ok() for operation in found]
 
@@ -69,6 +70,8 @@ def test_an_operation_answers_as_the_document_says(operation: Any, mode: Generat
         response = case.call(
             base_url=f"http://127.0.0.1:{server.port}", headers={"Authorization": f"Bearer {server.account.token}"}
         )
-        case.validate_response(response, checks=CHECKS)
+        # Too large is a refusal, too, and comes before anything is looked at; the check does not know its number.
+        known = [check for check in CHECKS if response.status_code != 413 or check is not negative_data_rejection]
+        case.validate_response(response, checks=known)
 
     answers()

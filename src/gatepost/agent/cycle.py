@@ -6,18 +6,20 @@ cannot sign them is not believed. The sequence is durable before a report leaves
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from gatepost import __version__
+from gatepost.agent.absence import Absence
 from gatepost.agent.gather import Gathered, gather
 from gatepost.client.identity import LAST_REPORT, DeviceKey, EnrolledAs, Progress, StateFolder
 from gatepost.core.check import Check
 from gatepost.core.possession import build_statement
 from gatepost.core.reason import Reason
-from gatepost.errors import InputError, ReportRefusedError, TransportError
+from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError, StateError, TransportError
 from gatepost.wire import jws
 from gatepost.wire.checks import CHECKS_VALID_FOR, Checks, check_to_core
 from gatepost.wire.device import (
@@ -27,6 +29,7 @@ from gatepost.wire.device import (
     CheckAnswer,
     Enrollment,
     Facts,
+    Meanwhile,
     Report,
     Sync,
     Wait,
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
 
 _CLOCKS_APART: Final = 60_000
 """ms by which the clocks of two server processes may be apart."""
+_SERVER_ERROR: Final = 500
+"""From this status on it is the server, or a proxy before it, that is not well."""
 _MAXIMUM_PAYLOAD: Final = MAXIMUM_REPORT * 3 // 4 - 1024
 """What fits into a report once it is base64 and has a header and a signature."""
 
@@ -102,9 +107,32 @@ class Agent:
         self._key = state.load_key()
         self._enrolled = state.load_registration()
         self._progress = state.load_progress()
+        self._absence = Absence(state)
 
     def run_once(self) -> Cycle:
         """Do one cycle; raises `TransportError`, `ServerRefusedError`, `ReportRefusedError` or `StateError`."""
+        try:
+            cycle = self._run()
+        except (TransportError, ServerRefusedError) as error:
+            if not isinstance(error, ServerRefusedError) or error.status >= _SERVER_ERROR:
+                self._look_meanwhile()
+            raise
+        self._absence.forget()
+        return cycle
+
+    def _look_meanwhile(self) -> None:
+        """Look although the server is away, by the checks at hand: what changes is told when it is back."""
+        host = self._read_host()
+        now = self._now()
+        answers = []
+        for item in kept_checks(self._progress, self._enrolled):
+            found = gather(item.check, host.facts, self._find_stores(item.check), instant(now), None)
+            answers.append((item.check, found.evaluation))
+        # A full disk must not hide that the server is away.
+        with suppress(StateError):
+            self._absence.note(answers, now)
+
+    def _run(self) -> Cycle:
         nonce, named = self._synchronise()
         cycle = self._report(nonce, named)
         if cycle.acknowledgement.checks_version != self._progress.checks_version:
@@ -169,7 +197,14 @@ class Agent:
         host = self._read_host()
         answers = tuple(Answered(item, self._gather(item.check, host, nonce)) for item in named)
         self._save(msgspec.structs.replace(self._progress, sequence=self._progress.sequence + 1))
-        report = compose_report(self._enrolled.audience, self._progress.sequence, nonce, facts_of(host), answers)
+        head = Head(
+            audience=self._enrolled.audience,
+            sequence=self._progress.sequence,
+            nonce=nonce,
+            facts=facts_of(host),
+            meanwhile=self._absence.told,
+        )
+        report = compose_report(head, answers)
         document = self._key.sign(jws.Kind.REPORT, report)
         self._state.save(LAST_REPORT, msgspec.json.encode(report))
         return Cycle(answers=answers, acknowledgement=self._server.report(document))
@@ -205,9 +240,25 @@ def read_checks(document: Checks) -> tuple[NamedCheck, ...]:
     return tuple(NamedCheck(check_to_core(item, certificates), item.name) for item in document.checks)
 
 
-def compose_report(audience: str, sequence: int, nonce: bytes, facts: Facts, answers: tuple[Answered, ...]) -> Report:
-    """Put a report together that fits its bound: where it would not, the farthest candidates and last faults stay out."""
-    for limit in (16, 8, 4, 2, 1, 0):
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in a report beside the answers."""
+
+    audience: str
+    sequence: int
+    nonce: bytes
+    facts: Facts
+    meanwhile: Meanwhile | None = None
+
+
+def compose_report(head: Head, answers: tuple[Answered, ...]) -> Report:
+    """Put a report together that fits its bound: where it would not, the farthest candidates and last faults stay out.
+
+    What happened while the server was away gives way before the nearest candidates do.
+    """
+    for limit, meanwhile in (
+        *((limit, head.meanwhile) for limit in (16, 8, 4)),
+        *((limit, None) for limit in (4, 2, 1, 0)),
+    ):
         written = tuple(_write(item, limit) for item in answers)
         certificates = {
             judged.candidate.certificate.fingerprint: judged.candidate.certificate.der
@@ -215,7 +266,13 @@ def compose_report(audience: str, sequence: int, nonce: bytes, facts: Facts, ans
             for judged in item.gathered.evaluation.certificates[:limit]
         }
         report = Report(
-            aud=audience, sequence=sequence, nonce=nonce, facts=facts, certificates=certificates, checks=written
+            aud=head.audience,
+            sequence=head.sequence,
+            nonce=head.nonce,
+            facts=head.facts,
+            certificates=certificates,
+            checks=written,
+            meanwhile=meanwhile,
         )
         if len(msgspec.json.encode(report)) <= _MAXIMUM_PAYLOAD:
             return report

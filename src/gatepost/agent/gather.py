@@ -12,7 +12,16 @@ import msgspec
 from gatepost.core.certificate import Certificate
 from gatepost.core.check import MAXIMUM_CANDIDATES, MAXIMUM_REPORTED, Check
 from gatepost.core.evaluation import Evaluation, Status, evaluate
-from gatepost.core.finding import Candidate, Findings, KeyState, Location, Nearby, Proof
+from gatepost.core.finding import (
+    Candidate,
+    Findings,
+    KeyState,
+    Location,
+    Nearby,
+    Proof,
+    leave_out_crowd,
+    leave_out_largest,
+)
 from gatepost.stores.interface import Query, Store, Unsigned
 
 if TYPE_CHECKING:
@@ -41,9 +50,12 @@ def gather(
     facts: DeviceFacts,
     stores: tuple[Store, ...],
     now: datetime,
-    statement: Callable[[Certificate], bytes],
+    statement: Callable[[Certificate], bytes] | None,
 ) -> Gathered:
-    """Answer ``check`` on this device; ``statement`` gives what a certificate's key has to sign."""
+    """Answer ``check`` on this device; ``statement`` gives what a certificate's key has to sign.
+
+    Without one nothing signs, and the answer is what it would be if every key that is there had signed.
+    """
     query = Query(
         issuers=frozenset(item.subject.canonical for item in check.authorities),
         asks_key=check.asks_key,
@@ -52,11 +64,14 @@ def gather(
     owners: dict[tuple[bytes, Location], Store] = {}
     findings = Findings()
     for store in stores:
-        read = store.read(query)
+        read = leave_out_crowd(store.read(query))
         owners.update({_place(item): store for item in read.candidates})
         findings = _merge(findings, read)
+    findings = leave_out_largest(findings, MAXIMUM_CANDIDATES)
     signatures: Signatures = {}
-    if check.asks_key:
+    if statement is None:
+        findings = _hopeful(findings)
+    elif check.asks_key:
         nearest = _nearest(check, facts, findings, now)
         signed = tuple(_sign(item, owners[_place(item)], statement, signatures) for item in nearest)
         findings = msgspec.structs.replace(findings, candidates=signed)
@@ -83,13 +98,18 @@ def _nearest(check: Check, facts: DeviceFacts, findings: Findings, now: datetime
     """
     if len(findings.candidates) <= MAXIMUM_REPORTED:
         return findings.candidates
+    evaluation = evaluate(check, facts, _hopeful(findings), now)
+    held = {_place(item): item for item in findings.candidates}
+    return tuple(held[_place(item.candidate)] for item in evaluation.certificates)
+
+
+def _hopeful(findings: Findings) -> Findings:
+    """Judge as if every key that is there had signed."""
     hopeful = tuple(
         msgspec.structs.replace(item, proof=Proof.VALID) if item.key is KeyState.PRESENT else item
         for item in findings.candidates
     )
-    evaluation = evaluate(check, facts, msgspec.structs.replace(findings, candidates=hopeful), now)
-    held = {_place(item): item for item in findings.candidates}
-    return tuple(held[_place(item.candidate)] for item in evaluation.certificates)
+    return msgspec.structs.replace(findings, candidates=hopeful)
 
 
 def _nearby(evaluation: Evaluation, stores: tuple[Store, ...]) -> tuple[Nearby, ...]:
@@ -119,12 +139,11 @@ def _place(candidate: Candidate) -> tuple[bytes, Location]:
 
 
 def _merge(first: Findings, second: Findings) -> Findings:
-    candidates = first.candidates + second.candidates
     return Findings(
-        candidates=candidates[:MAXIMUM_CANDIDATES],
+        candidates=first.candidates + second.candidates,
         others=first.others + second.others,
         faults=first.faults + second.faults,
-        too_many=first.too_many or second.too_many or len(candidates) > MAXIMUM_CANDIDATES,
+        too_many=first.too_many or second.too_many,
     )
 
 

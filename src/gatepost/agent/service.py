@@ -14,12 +14,14 @@ import msgspec
 from gatepost.agent.wake import Bell, Cause
 from gatepost.errors import GatepostError
 
-_SLICE: Final = 5.0
-"""Seconds between two looks at the clocks, and between two signs of life to the watchdog."""
+SLICE: Final = 5.0
+"""Seconds between two looks at the clocks, and between two signs of life to the watchdog, at the most."""
 _SLEPT: Final = 2.0
 """Seconds by which the clocks must have moved apart for a sleep."""
 _SHORTEST_RETRY: Final = 2.0
 _LONGEST_RETRY: Final = 300.0
+_DOUBLINGS: Final = 16
+"""Failures that are counted: more make no pause longer, and a server may be away for weeks."""
 _SETTLE: Final = 0.1
 """Seconds to let a change settle: a store is written in several steps."""
 _GAP: Final = 1.0
@@ -27,10 +29,11 @@ _GAP: Final = 1.0
 
 
 class Clocks(msgspec.Struct, frozen=True):
-    """Seconds of two clocks: ``running`` stands still while the machine sleeps, ``elapsed`` does not."""
+    """Seconds of two clocks: ``running`` stands still while the machine sleeps, ``elapsed`` does not; ``slice`` between looks."""
 
     running: Callable[[], float]
     elapsed: Callable[[], float]
+    slice: float = SLICE
 
 
 class Service:
@@ -70,7 +73,7 @@ class Service:
         try:
             pause = self._cycle(cause) * self._spread(0.9, 1.0)
         except GatepostError as error:
-            self._failures += 1
+            self._failures = min(self._failures + 1, _DOUBLINGS)
             # Full jitter: anywhere between the shortest pause and one that doubles.
             pause = self._spread(_SHORTEST_RETRY, min(_LONGEST_RETRY, _SHORTEST_RETRY * 2.0**self._failures))
             self._tell(error, pause)
@@ -86,7 +89,7 @@ class Service:
             left = due - self._clocks.running()
             if left <= 0:
                 return Cause.RETRY if self._failures else Cause.SCHEDULE
-            causes = self._bell.wait(min(left, _SLICE))
+            causes = self._bell.wait(min(left, self._clocks.slice))
             if causes:
                 return self._settle(causes[0], began)
             if self._slept() - slept > _SLEPT:

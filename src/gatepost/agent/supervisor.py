@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import socket
+from typing import Final
+
+_PATIENCE: Final = 0.5
+"""Seconds until a manager that does not read what it is told is left alone."""
 
 
 class Supervisor:
@@ -33,8 +37,8 @@ class Supervisor:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as speaker:
-                speaker.connect(self._address)
-                speaker.sendall(message.encode())
+                speaker.settimeout(_PATIENCE)
+                speaker.sendto(message.encode(), self._address)
         except OSError:
             # A manager that does not listen must not stop the agent from reporting.
             return

@@ -25,6 +25,8 @@ _ROUTES: Final = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
 _NETLINK_READ: Final = 65_536
 _AFTER_FAILURE: Final = 30.0
 """Seconds until the server is asked again to call us, when it could not be."""
+_DOUBLINGS: Final = 16
+"""Calls that are counted: more make no pause longer, and a server may call without end."""
 _DEBOUNCE: Final = 50
 """ms in which changes of files are gathered."""
 _SHORTEST_PAUSE: Final = 0.2
@@ -168,7 +170,7 @@ class CallWatch:
             if called.report_now:
                 # The cycle that follows takes the newer checks; asking before that would only be answered the same again.
                 self._bell.ring(Cause.CALLED)
-                calls += 1
+                calls = min(calls + 1, _DOUBLINGS)
                 self._pause.wait(min(_AFTER_FAILURE, 2.0**calls / 2))
             else:
                 calls = 0

@@ -15,12 +15,13 @@ from gatepost.agent.certified import Witness, enroll_by_certificate, first_certi
 from gatepost.agent.cycle import Agent, Disclosure
 from gatepost.agent.cycle import enroll as enroll_device
 from gatepost.agent.host import Host, read_host
+from gatepost.agent.supervisor import Supervisor
 from gatepost.agent.wake import Bell
 from gatepost.agent.watch import StoreWatch
 from gatepost.cli.choice import Choice
 from gatepost.cli.config import read_text
-from gatepost.cli.places import find_stores
-from gatepost.cli.service import now, one_cycle, serve, status_folder
+from gatepost.cli.places import find_stores, new_allowance
+from gatepost.cli.service import Parts, now, one_cycle, serve, status_folder
 from gatepost.cli.settings import SETTINGS, read_agent_settings
 from gatepost.cli.shown import show_verdicts
 from gatepost.cli.words import COULD_NOT_TELL
@@ -137,9 +138,13 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
     bell = Bell()
     watch = StoreWatch(bell)
     refused = RefusedPins(folder.path / REFUSED_PINS)
+    allowance = new_allowance()
+    supervisor = Supervisor(os.environ.get("NOTIFY_SOCKET"))
 
     def stores(check: Check) -> tuple[Store, ...]:
-        found = find_stores(check.locations, settings, refused=refused)
+        # A cycle of many checks may take longer than the service manager waits for a sign of life.
+        supervisor.alive()
+        found = find_stores(check.locations, settings, refused=refused, allowance=allowance)
         watch.note(tuple(path for store in found for path in store.watched))
         return found
 
@@ -148,7 +153,8 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
         if once:
             last = one_cycle(worker, status_folder(state))
             _end_with(last, form)
-        serve(worker, watch, bell, status_folder(state))
+        begin = (watch.begin, allowance.begin)
+        serve(worker, Parts(bell=bell, watch=watch, supervisor=supervisor, begin=begin), status_folder(state))
 
 
 @agent.command()

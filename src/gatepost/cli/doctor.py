@@ -22,6 +22,7 @@ from gatepost.agent.doctor import (
 )
 from gatepost.cli.places import find_stores
 from gatepost.cli.service import now, status_folder
+from gatepost.cli.words import printable
 from gatepost.client.identity import StateFolder
 from gatepost.client.transport import Server
 from gatepost.errors import InputError, StateError
@@ -95,5 +96,6 @@ def show(page: Page, form: str, bundle: Path | None) -> None:
     else:
         for item in page.examinations:
             mark, colour = _MARKS[item.health]
-            click.echo(f"{click.style(mark, fg=colour)} {item.topic:24} {item.words}")
+            # A check's name is the server's, a file's its owner's: neither may move the cursor of whoever looks for help.
+            click.echo(f"{click.style(mark, fg=colour)} {printable(item.topic):24} {printable(item.words)}")
     sys.exit(_EXIT[worst(page.examinations)])

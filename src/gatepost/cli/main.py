@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from gatepost import __version__
-from gatepost.cli.words import COULD_NOT_TELL, USAGE, explain_error
+from gatepost.cli.variables import name_unknown
+from gatepost.cli.words import COULD_NOT_TELL, USAGE, explain_error, printable
 from gatepost.errors import GatepostError
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def gatepost() -> None:
 
     Exit codes: 0 yes, 1 no, 2 wrong usage or input, 3 could not tell.
     """
+    for sentence in name_unknown(os.environ):
+        click.echo(f"gatepost: {printable(sentence)}", err=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,9 @@ from gatepost.core.token_uri import SCHEME
 from gatepost.stores.refused import RefusedPlace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatepost.stores.allowance import Allowance
     from gatepost.stores.deputy import Deputy
     from gatepost.stores.interface import Store
     from gatepost.stores.pins import RefusedPins
@@ -53,10 +57,12 @@ def find_stores(
     settings: PlaceSettings,
     system: OperatingSystem = SYSTEM,
     refused: RefusedPins | None = None,
+    allowance: Allowance | None = None,
 ) -> tuple[Store, ...]:
     """Return the stores that ``locations`` names on a ``system``, each ready to be read.
 
-    ``refused`` knows which PINs a token has refused; without it, this account's own file of them counts.
+    ``refused`` knows which PINs a token has refused; without it, this account's own file of them counts. ``allowance`` has the
+    seconds for other users' stores; without it, these stores have one of their own.
     """
     if system is OperatingSystem.WINDOWS:
         from gatepost.cli.windows_places import find_windows_stores
@@ -65,16 +71,17 @@ def find_stores(
     from gatepost.stores.safe_open import Access
 
     access = Access(allowed_paths=settings.allowed_paths)
+    deputize = _deputizer(allowance)
     stores: list[Store] = []
     if TrustStore.SYSTEM in locations.trust_stores:
-        stores += _system_stores(settings, access, system)
+        stores += _system_stores(settings, access, system, deputize)
     if TrustStore.USER in locations.trust_stores:
-        stores.append(_user_store(system))
+        stores.append(_user_store(system, deputize))
     files = tuple(path for path in locations.paths if not path.startswith(SCHEME))
     if files:
         from gatepost.stores.pem_files import PemFiles
 
-        stores.append(PemFiles(files, access, settings.key_passwords, _deputize))
+        stores.append(PemFiles(files, access, settings.key_passwords, deputize))
     tokens = (path for path in locations.paths if path.startswith(SCHEME))
     stores.extend(_token(uri, settings, refused) for uri in tokens)
     return tuple(stores)
@@ -94,29 +101,44 @@ def _token(uri: str, settings: PlaceSettings, refused: RefusedPins | None) -> St
     return Pkcs11Token(uri, reader, PinFiles(settings.pkcs11_pin_files, refused))
 
 
-def _system_stores(settings: PlaceSettings, access: Access, system: OperatingSystem) -> list[Store]:
+def _system_stores(
+    settings: PlaceSettings, access: Access, system: OperatingSystem, deputize: Callable[[], Deputy]
+) -> list[Store]:
     if system is OperatingSystem.MAC:
         from gatepost.stores.keychain import Keychain
 
         return [Keychain(path, access) for path in settings.keychains]
     from gatepost.stores.nssdb import NssDatabase
 
-    return [NssDatabase(folder, access, deputize=_deputize) for folder in settings.nssdb]
+    return [NssDatabase(folder, access, deputize=deputize) for folder in settings.nssdb]
 
 
-def _user_store(system: OperatingSystem) -> Store:
+def _user_store(system: OperatingSystem, deputize: Callable[[], Deputy]) -> Store:
     if system is OperatingSystem.MAC:
         return _refuse(StoreKind.KEYCHAIN, "~/Library/Keychains/login.keychain-db", "users' keychains are not read")
     from gatepost.stores.user_nssdbs import UserDatabases
 
-    return UserDatabases(_deputize)
+    return UserDatabases(deputize)
 
 
-def _deputize() -> Deputy:
-    """Make a deputy, once a store needs one: hardly any check does, and it brings all that starting a process takes."""
-    from gatepost.stores.deputy import Deputy
+def _deputizer(allowance: Allowance | None) -> Callable[[], Deputy]:
+    """Return what makes a deputy once a store needs one: few do, and it brings all that starting a process takes."""
 
-    return Deputy(CHILD)
+    def deputize() -> Deputy:
+        from gatepost.stores.deputy import Deputy
+
+        nonlocal allowance
+        allowance = allowance or new_allowance()
+        return Deputy(CHILD, allowance=allowance)
+
+    return deputize
+
+
+def new_allowance() -> Allowance:
+    """Return the whole time that a cycle has for other users' stores."""
+    from gatepost.stores.allowance import Allowance
+
+    return Allowance(time.monotonic)
 
 
 def _refuse(store: StoreKind, path: str, detail: str) -> RefusedPlace:

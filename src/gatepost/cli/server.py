@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import secrets
-import socket
-from ipaddress import ip_address
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, cast
 
 import click
 import msgspec
 
 from gatepost.cli.choice import Choice
-from gatepost.cli.serving import ServerSettings, now, serve
+from gatepost.cli.listening import check_tls, own_url, parse_address, public_url, try_address
+from gatepost.cli.operator_log import FORMS, LEVELS
+from gatepost.cli.server_config import database_options, limit_settings, metrics_token, with_one_database
+from gatepost.cli.server_settings import LONG_POLLS, ServerSettings, show_database
+from gatepost.cli.serving import now, serve
 from gatepost.cli.words import printable
 from gatepost.errors import ConflictError, InputError, StateError, StorageError
 
@@ -21,17 +24,12 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports import Account
     from gatepost.storage.database import SqlStorage
 
-_DATABASE: Final = "sqlite:////var/lib/gatepost-server/gatepost.db"
 _LISTEN: Final = "127.0.0.1:8640"
 _SQLITE: Final = "sqlite:///"
+_WORDS: Final = "gatepost.cli.server.words"
+"""Where a command's context keeps the words that it was called with."""
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
-_database_option = click.option(
-    "--database",
-    default=_DATABASE,
-    show_default=True,
-    envvar="GATEPOST_DATABASE",
-    help="sqlite:///FILE, with a fourth slash for an absolute path.",
-)
 _master_key_option = click.option(
     "--master-key",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -49,6 +47,11 @@ class _RunOptions(TypedDict):
     tls_cert: Path | None
     tls_key: Path | None
     default_expiration: str
+    long_polls: int
+    metrics_token_file: Path | None
+    trusted_proxies: tuple[str, ...]
+    log_level: str
+    log_format: str
 
 
 class _CreateOptions(TypedDict):
@@ -68,7 +71,7 @@ def server() -> None:
 
 
 @server.command()
-@_database_option
+@database_options
 @_master_key_option
 @click.option("--email", help="The first administrator's e-mail address, for X-Auth-Email.")
 @_format_option
@@ -84,7 +87,9 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
         with storage.reading() as records:
             if records.accounts.all():
                 raise ConflictError(
-                    "database", f"{database} holds an account already", "make a token with `server token create`"
+                    "database",
+                    f"{show_database(database)} holds an account already",
+                    "make a token with `server token create`",
                 )
         made = create_account(services, email)
     finally:
@@ -98,17 +103,26 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
 
 
 @server.command()
-@_database_option
+@database_options
 def migrate(database: str) -> None:
     """Bring the database to this release's schema."""
     from gatepost.storage.migration import migrate as migrate_database
 
     migrate_database(database)
-    click.echo(f"{database} has the schema of this release")
+    click.echo(f"{show_database(database)} has the schema of this release")
 
 
-@server.command()
-@_database_option
+class _Remembering(click.Command):
+    """A command that knows the words it was called with, so that they can be read again with a changed file."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse them, and keep them."""
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+
+@server.command(cls=_Remembering)
+@database_options
 @_master_key_option
 @click.option("--listen", default=_LISTEN, show_default=True, envvar="GATEPOST_LISTEN", help="HOST:PORT")
 @click.option(
@@ -118,52 +132,94 @@ def migrate(database: str) -> None:
     envvar="GATEPOST_PUBLIC_URLS",
     help="The address by which agents know this server. Repeatable. [default: the one it listens on]",
 )
-@click.option("--tls-cert", type=click.Path(dir_okay=False, path_type=Path), help="Certificate chain, PEM.")
-@click.option("--tls-key", type=click.Path(dir_okay=False, path_type=Path), help="Its private key, PEM, PKCS #8.")
+@click.option("--tls-cert", type=_FILE, envvar="GATEPOST_TLS_CERT", help="Certificate chain, PEM.")
+@click.option("--tls-key", type=_FILE, envvar="GATEPOST_TLS_KEY", help="Its private key, PEM, PKCS #8.")
 @click.option(
     "--default-expiration",
     type=Choice(["schedule", "never"]),
     default="schedule",
     show_default=True,
+    envvar="GATEPOST_DEFAULT_EXPIRATION",
     help="When results end where a check sets no expiration: after 2 x schedule + 1 minute, or never.",
 )
+@click.option(
+    "--long-polls",
+    type=click.IntRange(0, 100_000),
+    default=LONG_POLLS,
+    show_default=True,
+    envvar="GATEPOST_LONG_POLLS",
+    help="Agents that may wait to be called, at 12 to 14 KiB each.",
+)
+@click.option(
+    "--metrics-token-file",
+    type=_FILE,
+    envvar="GATEPOST_METRICS_TOKEN_FILE",
+    help="A file, 0600, with the token that opens /metrics. [default: there is no /metrics]",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    envvar="GATEPOST_TRUSTED_PROXIES",
+    help="An address or network whose X-Forwarded-For is believed. Repeatable. [default: none]",
+)
+@click.option(
+    "--log-level",
+    type=Choice(LEVELS),
+    default="info",
+    show_default=True,
+    envvar="GATEPOST_LOG_LEVEL",
+    help="What the operator's log has.",
+)
+@click.option(
+    "--log-format",
+    type=Choice(FORMS),
+    default="auto",
+    show_default=True,
+    envvar="GATEPOST_LOG_FORMAT",
+    help="JSON lines, text, or text on a terminal alone.",
+)
 def run(**options: Unpack[_RunOptions]) -> None:
-    """Serve agents and administrators."""
-    host, port = _address(options["listen"])
-    certificate = options["tls_cert"]
-    _check_tls(certificate, options["tls_key"], host)
-    _try_address(host, port)
+    """Serve agents and administrators; SIGHUP reads settings and certificates again."""
+    settings = _settings(options)
+    try_address(settings.host, settings.port)
     _try_database(options["database"], options["master_key"])
-    settings = ServerSettings(
+    serve(settings, partial(_read_again, click.get_current_context(), settings))
+
+
+def _settings(options: _RunOptions) -> ServerSettings:
+    host, port = parse_address(options["listen"])
+    certificate = options["tls_cert"]
+    check_tls(certificate, options["tls_key"], host)
+    return ServerSettings(
         database=options["database"],
         master_key=_master_key(options["database"], options["master_key"]),
         host=host,
         port=port,
-        public_urls=tuple(_public(url) for url in options["public_urls"]) or (_own_url(host, port, certificate),),
+        public_urls=tuple(map(public_url, options["public_urls"])) or (own_url(host, port, certificate),),
         tls_certificate=certificate,
         tls_key=options["tls_key"],
         results_expire=options["default_expiration"] != "never",
+        long_polls=options["long_polls"],
+        metrics_token=metrics_token(options["metrics_token_file"]),
+        limits=limit_settings(options["trusted_proxies"]),
+        log_level=options["log_level"],
+        log_format=options["log_format"],
     )
-    click.echo(f"gatepost serves {' '.join(settings.public_urls)} from {settings.database}", err=True)
-    serve(settings)
 
 
-def _own_url(host: str, port: int, certificate: Path | None) -> str:
-    """Return the address by which agents know this server where none is given: the one it listens on."""
-    if ip_address(host).is_unspecified:
-        problem = f"is missing: with --listen {host} this server has no one address"
-        raise InputError("--public-url", problem, "https://HOST[:PORT], as agents write it")
-    return _public(f"{'https' if certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}")
-
-
-def _try_address(host: str, port: int) -> None:
-    """Refuse an address that is taken: the server shares its port, and would take every other request of a stranger's."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise InputError("--listen", f"cannot be used: {host} port {port}: {error.strerror}") from error
+def _read_again(context: click.Context, before: ServerSettings) -> ServerSettings:
+    """Read the settings anew: the same words and variables, the file as it is now. Raises where they cannot be taken over."""
+    try:
+        again = context.command.make_context(context.info_name, list(context.meta[_WORDS]), parent=context.parent)
+    except click.ClickException as error:
+        raise InputError("the settings", error.format_message()) from error
+    options = cast("_RunOptions", with_one_database(again, again.params))
+    settings = _settings(options)
+    if (settings.database, settings.host, settings.port) != (before.database, before.host, before.port):
+        raise InputError("--database and --listen", "cannot change while the server runs", "restart it")
+    _try_database(options["database"], options["master_key"])
+    return settings
 
 
 def _try_database(database: str, master_key: Path | None) -> None:
@@ -179,34 +235,9 @@ def _try_database(database: str, master_key: Path | None) -> None:
     finally:
         storage.close()
     if not accounts:
-        raise InputError("--database", f"holds no account yet: {database}", "run `gatepost server init` first")
-
-
-def _check_tls(certificate: Path | None, key: Path | None, host: str) -> None:
-    if (certificate is None) != (key is None):
-        raise InputError("--tls-cert and --tls-key", "go together", "give both or neither")
-    for flag, path in (("--tls-cert", certificate), ("--tls-key", key)):
-        if path is not None and not path.is_file():
-            raise InputError(flag, f"is not a file: {path}")
-    if certificate is not None and key is not None:
-        _try_tls(certificate, key)
-    if certificate is None and not _is_loopback(host):
-        problem = f"would serve without TLS on {host}"
-        raise InputError("--listen", problem, "give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy")
-
-
-def _try_tls(certificate: Path, key: Path) -> None:
-    """Load both as a server would; a password, which nobody is there to type, is not asked for."""
-    import ssl
-
-    given = f"{certificate} and {key}"
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
-    except ssl.SSLError as error:
-        problem = f"are no chain of certificates and its key: {given}: {error.reason or 'no PEM'}"
-        raise InputError("--tls-cert and --tls-key", problem, "PEM; the key PKCS #8, not encrypted") from error
-    except OSError as error:
-        raise InputError("--tls-cert and --tls-key", f"cannot be read: {given}: {error.strerror}") from error
+        raise InputError(
+            "--database", f"holds no account yet: {show_database(database)}", "run `gatepost server init` first"
+        )
 
 
 @server.group()
@@ -216,7 +247,7 @@ def token() -> None:
 
 @token.command()
 @click.argument("kind", type=Choice(["enrollment", "administrator"]))
-@_database_option
+@database_options
 @_master_key_option
 @click.option("--name", default="", help="What it is for.")
 @click.option("--uses", type=click.IntRange(1, 1_000_000), help="Enrolments that it admits. [default: any number]")
@@ -242,7 +273,7 @@ def create(**options: Unpack[_CreateOptions]) -> None:
 
 
 @token.command("list")
-@_database_option
+@database_options
 @_master_key_option
 @click.option("--account", help="The account's id, where the database holds several.")
 @_format_option
@@ -266,7 +297,7 @@ def list_all(database: str, master_key: Path | None, account: str | None, form: 
 
 @token.command()
 @click.argument("token_id")
-@_database_option
+@database_options
 @_master_key_option
 @click.option("--account", help="The account's id, where the database holds several.")
 def revoke(token_id: str, database: str, master_key: Path | None, account: str | None) -> None:
@@ -333,26 +364,3 @@ def _account(storage: SqlStorage, given: str | None) -> Account:
         known = ", ".join(item.public_id for item in accounts) or "none; run `gatepost server init` first"
         raise InputError("--account", f"names {len(found)} accounts" if given else "is needed", f"there are {known}")
     return found[0]
-
-
-def _address(listen: str) -> tuple[str, int]:
-    host, colon, port = listen.rpartition(":")
-    host = host.strip("[]")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65_536:  # noqa: PLR2004 - ports.
-        raise InputError("--listen", f"is not HOST:PORT: {listen!r}", "such as 127.0.0.1:8640 or [::1]:8640")
-    return "127.0.0.1" if host == "localhost" else host, int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        raise InputError(
-            "--listen", f"is not an address: {host!r}", "an IP address of this machine, such as 0.0.0.0"
-        ) from None
-
-
-def _public(url: str) -> str:
-    from gatepost.client.transport import check_server_url
-
-    return check_server_url(url, "--public-url")

@@ -6,21 +6,27 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
+import msgspec
 
-from gatepost.agent.service import Clocks, Service
+from gatepost.agent.service import SLICE, Clocks, Service
 from gatepost.agent.status import LastCycle, StatusFolder, describe_cycle
 from gatepost.agent.supervisor import Supervisor
+from gatepost.agent.wake import Bell
 from gatepost.agent.watch import CallWatch, NetworkWatch, StoreWatch
 from gatepost.cli.words import explain_error, printable
 
 if TYPE_CHECKING:
     from gatepost.agent.cycle import Agent
-    from gatepost.agent.wake import Bell, Cause
+    from gatepost.agent.wake import Cause
     from gatepost.errors import GatepostError
+
+_SHORTEST_SLICE: Final = 0.1
+"""Seconds: whoever sets the watchdog shorter does not make the agent busy with it."""
 
 
 def now() -> int:
@@ -40,16 +46,27 @@ def one_cycle(worker: Agent, folder: StatusFolder) -> LastCycle:
     return last
 
 
-def serve(worker: Agent, watch: StoreWatch, bell: Bell, folder: StatusFolder) -> None:
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service shares with whoever finds the stores for it."""
+
+    bell: Bell
+    watch: StoreWatch
+    supervisor: Supervisor
+    begin: tuple[Callable[[], None], ...]
+    """Called when a cycle begins."""
+
+
+def serve(worker: Agent, parts: Parts, folder: StatusFolder) -> None:
     """Run until a signal ends it."""
-    supervisor = Supervisor(os.environ.get("NOTIFY_SOCKET"))
+    bell, watch, supervisor = parts.bell, parts.watch, parts.supervisor
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: bell.stop())
 
     calls = CallWatch(bell, worker.wait)
 
     def cycle(cause: Cause) -> int:
-        watch.begin()
+        for begin in parts.begin:
+            begin()
         try:
             last = one_cycle(worker, folder)
         finally:
@@ -63,11 +80,17 @@ def serve(worker: Agent, watch: StoreWatch, bell: Bell, folder: StatusFolder) ->
         _say(f"{explain_error(error)[1]}; again in {pause:.0f} s", supervisor)
 
     NetworkWatch(bell).start()
-    clocks = Clocks(running=time.monotonic, elapsed=_elapsed)
+    clocks = Clocks(running=time.monotonic, elapsed=_elapsed, slice=_slice(os.environ.get("WATCHDOG_USEC", "")))
     # Spreads load, keeps no secret.
     Service(cycle, bell, clocks, random.uniform, tell, supervisor.alive).run()
     supervisor.stopping()
     watch.stop()
+
+
+def _slice(watchdog: str) -> float:
+    """Return the seconds between two signs of life: half of what the service manager waits for one (sd_watchdog_enabled(3))."""
+    asked = int(watchdog) / 2_000_000 if watchdog.isascii() and watchdog.isdecimal() else SLICE
+    return min(max(asked, _SHORTEST_SLICE), SLICE)
 
 
 def _elapsed() -> float:

@@ -1,91 +1,62 @@
 """One server process, put together: storage behind the ports, the device API beside the management API, granian in front.
 
-granian starts a worker from `load`; everything that holds a thread or a connection is made there, in the worker.
+A worker is started from `load` (`cli.workers`); everything that holds a thread or a connection is made there, in the worker.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 import time
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+from gatepost.cli.operator_log import configure_log
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 
+    from gatepost.cli.server_settings import ServerSettings
+    from gatepost.cli.workers import Leaving
     from gatepost.controlplane.calls import Calls
+    from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.intake import Intake
     from gatepost.controlplane.rejudging import Rejudger
+    from gatepost.storage.database import SqlStorage
+    from gatepost.web.metrics import PrometheusCounters
+    from gatepost.web.surroundings import Surroundings
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_HEADER_DEADLINE: Final = 15_000
-"""ms in which the head of a request must have come; a silent connection is closed then."""
-_HEADER_BYTES: Final = 32 * 1024
-_WORKER_END: Final = 30
-"""Seconds that a worker gets to finish what waits before it is killed."""
 
+def serve(settings: ServerSettings, reread: Callable[[], ServerSettings]) -> None:
+    """Serve until a signal ends it; raises `StorageError` when another server holds the database.
 
-class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One server process. ``public_urls``: the addresses by which agents know it, without a slash at the end."""
+    ``reread`` gives the settings anew when SIGHUP asks for it, or raises a `GatepostError`.
+    """
+    import structlog
 
-    database: str
-    master_key: Path
-    host: str
-    port: int
-    public_urls: tuple[str, ...]
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    results_expire: bool = True
-    long_polls: int = 1_000
-    """Agents that may wait to be called, at 12 to 14 KiB each; the others ask again every half minute."""
-
-    @property
-    def backpressure(self) -> int:
-        """Requests at once, the waiting ones included; more stay in the kernel's backlog."""
-        return self.long_polls + 1_024
-
-
-def serve(settings: ServerSettings) -> None:
-    """Serve until a signal ends it; raises `StorageError` when another server holds the database."""
-    from granian.constants import HTTPModes, Interfaces, SSLProtocols
-    from granian.http import HTTP1Settings
-    from granian.server import Server
-
+    from gatepost.cli.workers import Workers
     from gatepost.storage.server_lock import take_server_lock
 
+    log = structlog.get_logger("gatepost.server")
+    configure_log(settings.log_level, settings.log_format)
     with take_server_lock(settings.database):
-        server = Server(
-            "gatepost",
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.ASGI,
-            workers=1,
-            http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=_HEADER_DEADLINE, max_buffer_size=_HEADER_BYTES),
-            websockets=False,
-            backpressure=settings.backpressure,
-            ssl_cert=settings.tls_certificate,
-            ssl_key=settings.tls_key,
-            ssl_protocol_min=SSLProtocols.tls12,
-            workers_kill_timeout=_WORKER_END,
-            respawn_failed_workers=True,
-        )
-        server.serve(target_loader=partial(load, settings), wrap_loader=True)
+        log.info("server starts", **settings.shown())
+        Workers(settings, load, reread).run()
+        log.info("server has ended")
 
 
-def load(settings: ServerSettings, _target: str) -> Application:
-    """Put the application together, in the worker."""
+def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
+    """Put the application together, in the worker; ``ready`` is called when it can take requests."""
     from gatepost.cli.preview_process import PreviewProcesses, Task
+    from gatepost.cli.workers import Leaving
     from gatepost.controlplane.administration.services import Services
     from gatepost.controlplane.calls import Calls
+    from gatepost.controlplane.counters import UNCOUNTED, CountedStorage
     from gatepost.controlplane.enrollment import Enroller
     from gatepost.controlplane.intake import Intake
     from gatepost.controlplane.posture import Posture
@@ -93,60 +64,121 @@ def load(settings: ServerSettings, _target: str) -> Application:
     from gatepost.storage.database import open_storage
     from gatepost.storage.keybox import read_or_create_master_key
     from gatepost.web.app import create_app
-    from gatepost.web.device import DeviceApi
+    from gatepost.web.device import DeviceApi, DeviceUseCases
+    from gatepost.web.metrics import PrometheusCounters
 
+    configure_log(settings.log_level, settings.log_format)
+    metrics = None if settings.metrics_token is None else PrometheusCounters()
+    counters: Counters = UNCOUNTED if metrics is None else metrics
     master_key = read_or_create_master_key(settings.master_key, secrets.token_bytes)
-    storage = open_storage(settings.database, master_key, secrets.token_bytes)
-    posture = Posture(storage, now, settings.public_urls, results_expire=settings.results_expire)
-    intake = Intake(storage, posture, now)
+    database = open_storage(settings.database, master_key, secrets.token_bytes)
+    storage = CountedStorage(database, counters)
+    expire = settings.results_expire
+    posture = Posture(storage, now, settings.public_urls, results_expire=expire, counters=counters)
+    intake = Intake(storage, posture, now, counters)
     rejudger = Rejudger(storage, now)
-    task = Task(database=settings.database, master_key=str(settings.master_key), results_expire=settings.results_expire)
-    previews = PreviewProcesses(task, storage)
+    task = Task(database=settings.database, master_key=str(settings.master_key), results_expire=expire)
+    previews = PreviewProcesses(task, database)
     services = Services(
         storage=storage,
         now=now,
         random=secrets.token_bytes,
-        results_expire=settings.results_expire,
+        results_expire=expire,
         judge_again=rejudger.submit,
         start_preview=previews.start,
     )
     enroller = Enroller(storage, now, secrets.token_bytes, settings.public_urls)
     calls = Calls(storage, settings.long_polls)
-    device = DeviceApi(enroller, posture, intake, calls)
+    if metrics is not None:
+        metrics.follow(lambda: intake.waiting, lambda: calls.waiting)
+    around = _surround(settings, database, intake, metrics)
+    device = DeviceApi(DeviceUseCases(enroller, posture, intake, calls), around)
 
     def close() -> None:
         previews.stop()
-        storage.close()
+        database.close()
 
-    return with_life(create_app(services, device), (intake, rejudger), calls, close)
+    life = _Life((intake, rejudger), calls, Leaving(calls, around), ready, close)
+    return life.wrap(create_app(services, device, around))
 
 
-def with_life(
-    application: Application, workers: tuple[Intake | Rejudger, ...], calls: Calls, close: Callable[[], None]
-) -> Application:
-    """Start workers and calls when the application starts; let them finish, then ``close`` the database, when it ends."""
+def _surround(
+    settings: ServerSettings, database: SqlStorage, intake: Intake, metrics: PrometheusCounters | None
+) -> Surroundings:
+    from gatepost.controlplane.counters import UNCOUNTED
+    from gatepost.web.limits import Limits
+    from gatepost.web.metrics import CONTENT_TYPE
+    from gatepost.web.operations import Metrics, Operations, Readiness
+    from gatepost.web.surroundings import Surroundings
 
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await application(scope, receive, send)
-            return
+    counters: Counters = UNCOUNTED if metrics is None else metrics
+    limits = Limits(settings.limits, time.monotonic, counters)
+    shown = None
+    if metrics is not None and settings.metrics_token is not None:
+        shown = Metrics(render=metrics.render, content_type=CONTENT_TYPE, token_digest=settings.metrics_token)
+    return Surroundings(
+        limits=limits,
+        counters=counters,
+        operations=Operations(Readiness(database.probe, lambda: intake.alive), limits, shown),
+        request_ids=_request_ids(),
+    )
 
-        async def watched() -> MutableMapping[str, Any]:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                for worker in workers:
-                    worker.start()
-                calls.start()
-            elif message["type"] == "lifespan.shutdown":
-                calls.stop()
-                for worker in workers:
-                    await asyncio.to_thread(worker.stop)
-                close()
-            return message
 
-        await application(scope, watched, send)
+def _request_ids() -> Iterator[str]:
+    """Name requests: a word that this worker drew, and a number."""
+    word = secrets.token_hex(4)
+    return (f"{word}-{number}" for number in itertools.count(1))
 
-    return wrapped
+
+class _Life:
+    """What begins and ends with a worker's application."""
+
+    def __init__(
+        self,
+        threads: tuple[Intake | Rejudger, ...],
+        calls: Calls,
+        leaving: Leaving,
+        ready: Callable[[], None],
+        close: Callable[[], None],
+    ) -> None:
+        self._threads = threads
+        self._calls = calls
+        self._leaving = leaving
+        self._ready = ready
+        self._close = close
+
+    def wrap(self, application: Application) -> Application:
+        """Start threads and calls with the application; let them finish, then close the database, when it ends."""
+
+        async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "lifespan":
+                await application(scope, receive, send)
+                return
+
+            async def watched() -> MutableMapping[str, Any]:
+                message = await receive()
+                if message["type"] == "lifespan.startup":
+                    self._begin()
+                elif message["type"] == "lifespan.shutdown":
+                    await self._end()
+                return message
+
+            await application(scope, watched, send)
+
+        return wrapped
+
+    def _begin(self) -> None:
+        for thread in self._threads:
+            thread.start()
+        self._calls.start()
+        self._leaving.start()
+        self._ready()
+
+    async def _end(self) -> None:
+        self._calls.stop()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.stop)
+        self._close()
 
 
 def now() -> int:

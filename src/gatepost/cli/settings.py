@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import Final, Literal
 
@@ -33,6 +35,7 @@ def read_agent_settings(path: Path | None) -> AgentSettings:
     # Imported here: a device without the file needs no reader of TOML.
     from gatepost.cli.config import read_settings
 
+    _insist_on_owner(path or SETTINGS)
     settings = read_settings(path, SETTINGS, AgentSettings)
     for name in settings.facts:
         if name not in VARIABLES:
@@ -40,3 +43,17 @@ def read_agent_settings(path: Path | None) -> AgentSettings:
                 f"settings file {path or SETTINGS}", f"has the unknown fact {name!r}", ", ".join(VARIABLES)
             )
     return settings
+
+
+def _insist_on_owner(path: Path) -> None:
+    """Refuse a file that a lesser user can change: it says which modules are loaded, and which files may be read."""
+    try:
+        status = path.stat()
+    except OSError:
+        # Whoever reads it says why it cannot be.
+        return
+    owners = {0, os.geteuid()} if hasattr(os, "geteuid") else {status.st_uid}
+    if status.st_uid not in owners or (os.name == "posix" and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        raise InputError(
+            f"settings file {path}", "can be changed by others", "chown it to root or to yourself, and chmod go-w"
+        )

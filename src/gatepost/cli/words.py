@@ -21,6 +21,7 @@ from gatepost.errors import (
     StateError,
     StorageError,
     TooLargeError,
+    TooManyAttemptsError,
     TransportError,
 )
 
@@ -74,6 +75,8 @@ def _explain_failure(error: GatepostError) -> tuple[int, str]:
             sentence = f"the server refused the report, {error.reason}: {error.detail}"
         case OverloadedError():
             sentence = f"the server has no room now; try again in {error.retry_after} seconds"
+        case TooManyAttemptsError():
+            sentence = f"there were too many attempts; try again in {error.retry_after} seconds"
         case StorageError():
             sentence = f"the database cannot be used: {error.detail}"
         case TransportError():

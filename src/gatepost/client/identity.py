@@ -31,6 +31,8 @@ _PROGRESS: Final = "progress.json"
 _LOCK: Final = "agent.lock"
 LAST_REPORT: Final = "last-report.json"
 """The report that was sent last, for the person whose device it is."""
+ABSENCE: Final = "absence.json"
+"""What the agent saw while its server was away."""
 _MAXIMUM_FILE: Final = 4 * 1024 * 1024
 """Nothing of ours is larger: 64 checks with a few signing certificates each."""
 
@@ -184,7 +186,7 @@ class StateFolder:
 
     def forget(self) -> None:
         """Remove everything that says who this device is, and what it told; the registration first, which all else rests on."""
-        for name in (_REGISTRATION, _PROGRESS, _KEY, LAST_REPORT):
+        for name in (_REGISTRATION, _PROGRESS, _KEY, LAST_REPORT, ABSENCE):
             try:
                 (self._folder / name).unlink(missing_ok=True)
             except OSError as error:

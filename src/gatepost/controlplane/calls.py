@@ -28,6 +28,9 @@ _AGAIN_WHEN_FULL: Final = 30
 _AGAIN_WHEN_REPLACED: Final = 30
 """Seconds for an agent whose wait a newer one ended: two with one state would otherwise end each other's without a pause."""
 
+_AGAIN_WHEN_LEAVING: Final = 1
+"""Seconds for an agent that asks while this process ends: the next one has taken its place by then."""
+
 
 class _Waiting(msgspec.Struct, eq=False):
     account: int
@@ -43,8 +46,14 @@ class Calls:
         self._room = room
         self._longest = longest
         self._waiting: dict[tuple[int, int], _Waiting] = {}
+        self._open = True
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many agents wait."""
+        return len(self._waiting)
 
     def start(self) -> None:
         """Begin to look for changes; called in the event loop."""
@@ -52,7 +61,8 @@ class Calls:
         self._task = self._loop.create_task(self._look())
 
     def stop(self) -> None:
-        """Let all that wait go home."""
+        """Let all that wait go home, and nobody wait any more."""
+        self._open = False
         if self._task is not None:
             self._task.cancel()
         for waiting in self._waiting.values():
@@ -67,6 +77,8 @@ class Calls:
         """Wait until there is something to say; ``current`` is the version of the account's checks as just read."""
         if checks_version != current:
             return Called(report_now=True, again_in=0)
+        if not self._open:
+            return Called(report_now=False, again_in=_AGAIN_WHEN_LEAVING)
         if len(self._waiting) >= self._room:
             return Called(report_now=False, again_in=_AGAIN_WHEN_FULL)
         waiting = _Waiting(

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.counters import UNCOUNTED
 from gatepost.controlplane.denying import hold_against_denials, note_ground, rests_anew
 from gatepost.controlplane.duplicates import settle
 from gatepost.controlplane.evidence import Reported, keep_evidence
 from gatepost.controlplane.facts import record_facts
 from gatepost.controlplane.judgement import Judged, Judgement
+from gatepost.controlplane.meanwhile import tell_meanwhile
 from gatepost.controlplane.overruling import overrule
 from gatepost.controlplane.ports import SEEN_WITHIN, StoredResult
 from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Posture
@@ -39,6 +41,7 @@ from gatepost.wire.device import Acknowledgement, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.ports import Records, Storage
 
 _MAXIMUM_WAITING: Final = 4_096
@@ -54,17 +57,37 @@ class _Waiting(msgspec.Struct):
     judged: Judged | None = None
 
 
+class Recorded(msgspec.Struct, frozen=True):
+    """What a report is answered; ``again``: it was recorded before."""
+
+    answer: Acknowledgement | GatepostError
+    again: bool = False
+
+
 class Intake:
     """Takes reports. `start` and `stop` bound the life of its thread; `submit` may be called from any other."""
 
-    def __init__(self, storage: Storage, posture: Posture, now: Callable[[], int]) -> None:
+    def __init__(
+        self, storage: Storage, posture: Posture, now: Callable[[], int], counters: Counters = UNCOUNTED
+    ) -> None:
         self._storage = storage
         self._posture = posture
         self._now = now
+        self._counters = counters
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(_MAXIMUM_WAITING)
         self._gate = threading.Lock()
         self._open = True
         self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many reports wait to be judged."""
+        return self._waiting.qsize()
+
+    @property
+    def alive(self) -> bool:
+        """Whether reports are taken: the thread runs, and nobody has stopped it."""
+        return self._open and self._thread.is_alive()
 
     def start(self) -> None:
         """Begin to take reports."""
@@ -155,13 +178,21 @@ class Intake:
     def _commit(self, group: list[_Waiting]) -> None:
         with self._storage.writing() as records:
             answers = [(item, self._record(records, item.judged)) for item in group if item.judged is not None]
-        for item, answer in answers:
-            if isinstance(answer, GatepostError):
-                item.answer.set_exception(answer)
+        self._counters.committed(len(answers))
+        for item, recorded in answers:
+            if isinstance(recorded.answer, GatepostError):
+                item.answer.set_exception(recorded.answer)
             else:
-                item.answer.set_result(answer)
+                self._count(recorded.answer, again=recorded.again)
+                item.answer.set_result(recorded.answer)
 
-    def _record(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
+    def _count(self, answer: Acknowledgement, *, again: bool) -> None:
+        self._counters.acknowledged(again=again)
+        if not again:
+            for verdict in answer.verdicts:
+                self._counters.judged(verdict.status, verdict.reasons[0] if verdict.reasons else None)
+
+    def _record(self, records: Records, judged: Judged) -> Recorded:
         registration, now = judged.registration, self._now()
         account = registration.account
         if not records.devices.advance(account, registration.number, judged.sequence, judged.digest, now):
@@ -170,7 +201,7 @@ class Intake:
         version = records.checks.version(account)
         if version != judged.view.version:
             # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
-            return self._acknowledge(msgspec.structs.replace(judged, judgements=()), version)
+            return Recorded(self._acknowledge(msgspec.structs.replace(judged, judgements=()), version))
         known = {item.check: item for item in records.results.find(account, registration.number)}
         answered = tuple(hold_against_denials(records, account, item) for item in judged.judgements)
         if registration.pending is not None:
@@ -179,17 +210,17 @@ class Intake:
         for judgement in answered:
             _write(records, judged, judgement, known.get(judgement.live.stored.number))
         _end_unanswered(records, judged, known, now)
-        return self._acknowledge(msgspec.structs.replace(judged, judgements=answered), version)
+        return Recorded(self._acknowledge(msgspec.structs.replace(judged, judgements=answered), version))
 
-    def _repeated(self, records: Records, judged: Judged) -> Acknowledgement | GatepostError:
+    def _repeated(self, records: Records, judged: Judged) -> Recorded:
         """Acknowledge the very same report again; refuse another one under a sequence that was taken."""
         stored = records.devices.find(judged.registration.account, judged.registration.id)
         if stored is None or stored.revoked_at is not None:
-            return ReportRefusedError(Reason.DEVICE_REVOKED, "an administrator revoked this device")
+            return Recorded(ReportRefusedError(Reason.DEVICE_REVOKED, "an administrator revoked this device"))
         if stored.last_sequence == judged.sequence and stored.last_digest == judged.digest:
-            return self._acknowledge(judged, judged.view.version)
+            return Recorded(self._acknowledge(judged, judged.view.version), again=True)
         detail = f"sequence {judged.sequence} was taken already: this device's state was copied or set back"
-        return ReportRefusedError(Reason.DEVICE_CLONED, detail)
+        return Recorded(ReportRefusedError(Reason.DEVICE_CLONED, detail))
 
     def _acknowledge(self, judged: Judged, checks_version: int) -> Acknowledgement:
         schedules = [item.check.schedule for item in judged.view.checks_for(judged.registration)]
@@ -249,9 +280,15 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
     news = is_news(known.result if known else None, known.logged_at if known else None, result)
     # That a key is on another device too is worth a line, once, even where nothing else changed.
     news = news or (known is not None and tells_shared(judgement.entry.received) and not tells_shared(known.received))
+    # What a device saw while it could not report is worth a line; nothing else is made of it.
+    news = news or judgement.meanwhile is not None
     repeats = 0 if known is None or news else known.repeats + 1
     if news:
-        entry = msgspec.structs.replace(judgement.entry, reports=known.repeats + 1 if known else 1)
+        entry = msgspec.structs.replace(
+            judgement.entry,
+            received=tell_meanwhile(judgement.entry.received, judgement.meanwhile),
+            reports=known.repeats + 1 if known else 1,
+        )
         records.posture_log.append(account, registration, check, entry)
     anew = rests_anew(known, judgement)
     same = known is not None and known.result.certificate == result.certificate

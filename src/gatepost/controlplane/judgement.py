@@ -65,6 +65,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """The key that was proved, where one was."""
     ground: Ground | None = None
     """What a pass rests on; None for everything else."""
+    meanwhile: dict[str, object] | None = None
+    """What the device says of the time before, in which it could not report: for the log alone."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

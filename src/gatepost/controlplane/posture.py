@@ -13,17 +13,20 @@ from uuid import UUID
 import msgspec
 
 from gatepost.controlplane.checks import compile_check, parse_options
+from gatepost.controlplane.counters import UNCOUNTED
 from gatepost.controlplane.denying import find_denied, ground_under
 from gatepost.controlplane.enrollment import check_audience
 from gatepost.controlplane.evidence import Held
 from gatepost.controlplane.facts import compare, named_by_certificates
 from gatepost.controlplane.judgement import AccountView, FactChange, Judged, Judgement, LiveCheck
 from gatepost.controlplane.keys import load_keys
+from gatepost.controlplane.meanwhile import describe_meanwhile
 from gatepost.controlplane.received import describe_expected, describe_received
 from gatepost.controlplane.settings import load_enrollment_settings
 from gatepost.controlplane.sharing import proved_key
 from gatepost.core.denial import Denied
 from gatepost.core.evaluation import evaluate
+from gatepost.core.finding import Proof
 from gatepost.core.log import PostureEntry
 from gatepost.core.possession import MAXIMUM_NONCE_AGE, issue_nonce, nonce_is_fresh, nonce_issued_at
 from gatepost.core.reason import Reason
@@ -49,6 +52,7 @@ from gatepost.wire.management.enrollment import FactRule
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.ports import Records, Registration, Storage, StoredCheck
     from gatepost.core.check import Check
     from gatepost.core.device import DeviceFacts
@@ -69,8 +73,10 @@ class Posture:
         public_urls: tuple[str, ...],
         *,
         results_expire: bool = True,
+        counters: Counters = UNCOUNTED,
     ) -> None:
         self._storage = storage
+        self._counters = counters
         self._results_expire = results_expire
         self._now = now
         self._public_urls = public_urls
@@ -116,13 +122,22 @@ class Posture:
         denied = find_denied(records, registration.account, certificates.values())
         trial = _Trial(binding=binding, denied=denied, measured_at=measured_at, now=self._now())
         change = _compare_facts(records, registration, facts_to_core(report.facts), claims, trial, view.accept_facts)
+        judgements = tuple(
+            msgspec.structs.replace(
+                trial.conclude(live, claim, change.named),
+                meanwhile=describe_meanwhile(report.meanwhile, live.check.id),
+            )
+            for live, claim in claims
+        )
+        for judgement in judgements:
+            self._count(judgement.held)
         return Judged(
             registration=registration,
             view=view,
             sequence=report.sequence,
             digest=hashlib.sha256(signed.signing_input).digest(),
             measured_at=measured_at,
-            judgements=tuple(trial.conclude(live, claim, change.named) for live, claim in claims),
+            judgements=judgements,
             facts=change,
             client_version=report.facts.client_version,
         )
@@ -165,6 +180,11 @@ class Posture:
             detail = "the report answers a nonce that is too old or not this server's"
             raise ReportRefusedError(Reason.NONCE_EXPIRED, detail, self.nonce(view, registration))
         return issued
+
+    def _count(self, held: Held) -> None:
+        for candidate in held.findings.candidates:
+            if candidate.proof is not Proof.NONE:
+                self._counters.verified(valid=candidate.proof is Proof.VALID)
 
     def _sign_checks(self, view: AccountView, registration: Registration) -> str:
         live = view.checks_for(registration)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from enum import StrEnum
 
@@ -99,3 +100,40 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     nearby: tuple[Nearby, ...] = ()
     too_many: bool = False
     """There were more candidates than are judged."""
+
+
+def leave_out_crowd(findings: Findings) -> Findings:
+    """Make a fault of the one place that ``findings`` are of, where it holds more candidates than are judged.
+
+    So it hides nothing that lies elsewhere: whoever fills a place spoils that place.
+    """
+    if not findings.too_many or not findings.candidates:
+        return findings
+    detail = (
+        f"more than {len(findings.candidates)} certificates here name the signing certificate as issuer; none is judged"
+    )
+    fault = Fault(location=_place(findings.candidates[0]), reason=Reason.TOO_MANY_CANDIDATES, detail=detail)
+    return msgspec.structs.replace(findings, candidates=(), faults=(*findings.faults, fault), too_many=False)
+
+
+def leave_out_largest(findings: Findings, limit: int) -> Findings:
+    """Leave out the places with the most candidates, each as a fault, until there are ``limit`` at most."""
+    left = len(findings.candidates)
+    if left <= limit:
+        return findings
+    faults: dict[Location, Fault] = {}
+    counted = Counter(map(_place, findings.candidates))
+    for place, count in sorted(counted.items(), key=lambda item: (-item[1], item[0].path, item[0].user or "")):
+        if left > limit:
+            left -= count
+            detail = (
+                f"{count} certificates here name the signing certificate as issuer; {limit} of all places are judged"
+            )
+            faults[place] = Fault(location=place, reason=Reason.TOO_MANY_CANDIDATES, detail=detail)
+    kept = tuple(item for item in findings.candidates if _place(item) not in faults)
+    return msgspec.structs.replace(findings, candidates=kept, faults=(*findings.faults, *faults.values()))
+
+
+def _place(candidate: Candidate) -> Location:
+    """Return the place of a candidate, whatever its nickname there."""
+    return msgspec.structs.replace(candidate.location, label=None)

@@ -23,7 +23,7 @@ from gatepost.storage.posture_log import SqlPostureLog
 from gatepost.storage.proved_keys import SqlProvedKeys
 from gatepost.storage.resources import SqlResources
 from gatepost.storage.results import SqlResults
-from gatepost.storage.revisions import refuse_other_revision
+from gatepost.storage.revisions import confirm_revision, refuse_other_revision
 from gatepost.storage.secrets import SqlSecrets
 from gatepost.storage.serial_numbers import SqlSerialNumbers
 from gatepost.storage.sqlite import PATIENCE, open_readers, open_writer, path_of
@@ -102,11 +102,21 @@ class SqlStorage:
     @contextmanager
     def writing(self) -> Iterator[Records]:
         """Open a transaction that writes; it is durable when the block ends, and undone when the block raises."""
+        with self._write() as connection:
+            yield SqlRecords(connection, self._keybox)
+
+    def probe(self) -> bool:
+        """Write the schema's revision over itself, durably; False where it is not this release's. Raises StorageError."""
+        with self._write() as connection:
+            return confirm_revision(connection)
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
         if not self._turn.acquire(timeout=PATIENCE):
             raise StorageError(f"another thread has been writing for {PATIENCE} s")
         try:
             with self._writer.begin() as connection:
-                yield SqlRecords(connection, self._keybox)
+                yield connection
         except SQLAlchemyError as error:
             raise storage_error(error) from error
         finally:

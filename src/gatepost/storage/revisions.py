@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, MetaData, Table, Text, inspect, select
+from sqlalchemy import Column, MetaData, Table, Text, inspect, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.errors import StorageError
@@ -33,6 +33,13 @@ def refuse_other_revision(engine: Engine, path: Path) -> None:
         state = f"has the schema of an older release ({revision})" if revision else "has no tables yet"
         raise StorageError(f"{path} {state}; run `gatepost server migrate`")
     raise StorageError(f"{path} {unknown(revision)}")
+
+
+def confirm_revision(connection: Connection) -> bool:
+    """Write this release's revision over itself; False where the database has another one."""
+    column = _alembic_version.c.version_num
+    statement = update(_alembic_version).where(column == REVISIONS[-1]).values(version_num=column)
+    return connection.execute(statement).rowcount == 1
 
 
 def unknown(revision: str) -> str:

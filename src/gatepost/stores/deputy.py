@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from gatepost.core.finding import Candidate
     from gatepost.processes import Answered
     from gatepost.stores.accounts import Account, Person
+    from gatepost.stores.allowance import Allowance
     from gatepost.stores.interface import Query
 
 _T = TypeVar("_T", bound=Document)
@@ -73,11 +74,21 @@ _ENVIRONMENT: Final = {
 class Deputy:
     """Has ``command`` (the child's program and first arguments) answer questions; ``scratch`` is where copies are made."""
 
-    def __init__(self, command: tuple[str, ...], patience: float = PATIENCE, scratch: str | None = None) -> None:
-        """Take the program, the seconds it has, and a folder for copies (None: the system's temporary folder)."""
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        patience: float = PATIENCE,
+        scratch: str | None = None,
+        allowance: Allowance | None = None,
+    ) -> None:
+        """Take the program, the seconds it has for an answer, where copies are made (None: the system's temporary folder).
+
+        ``allowance`` has the seconds that are left for other users' stores; without one, each question has its time.
+        """
         self._command = command
         self._patience = patience
         self._scratch = scratch
+        self._allowance = allowance
 
     def find_owner(self, directory: str) -> Account | None:
         """Return whose a folder is that others than root and this account can write; None where it is nobody else's."""
@@ -175,35 +186,34 @@ class Deputy:
             detail = f"it belongs to {account.name}, and only root can read it as its owner"
             return (), Obstacle(Reason.PERMISSION_DENIED, detail)
         command = (*self._command, str(account.uid), str(account.gid), str(room))
+        # Nobody but us can stop a child of our own.
+        allowance = None if account.uid == os.geteuid() else self._allowance
+        left = self._patience if allowance is None else allowance.left(account.uid)
+        if isinstance(left, Obstacle):
+            return (), left
+        patience = min(left, self._patience)
         try:
             encoded = msgspec.msgpack.encode(question)
-            answered = ask(command, encoded, timeout=self._patience, limit=MAXIMUM_ANSWER, environment=_ENVIRONMENT)
+            with nullcontext() if allowance is None else allowance.spending(account.uid):
+                answered = ask(command, encoded, timeout=patience, limit=MAXIMUM_ANSWER, environment=_ENVIRONMENT)
         except UnicodeEncodeError:
             return (), Obstacle(Reason.PATH_REFUSED, "its path is no text")
         except ProcessError as error:
             detail = f"the process that reads it as {account.name} {error.detail}"
             return (), Obstacle(Reason.STORE_UNREADABLE, detail)
-        return self._parts(answered, account, kind)
+        return self._parts(answered, account, kind, patience)
 
-    def _parts(self, answered: Answered, account: Account, kind: type[_T]) -> tuple[tuple[_T, ...], Obstacle | None]:
+    def _parts(
+        self, answered: Answered, account: Account, kind: type[_T], patience: float
+    ) -> tuple[tuple[_T, ...], Obstacle | None]:
         parts: list[_T] = []
-        failure = self._failure(answered, account)
+        failure = _failure(answered, account, patience)
         try:
             for part in unframe(answered.output, kind):
                 parts.append(part)  # noqa: PERF402 - what came before a part that is none, counts.
         except ValueError:
             failure = failure or _no_answer(account)
         return tuple(parts), failure
-
-    def _failure(self, answered: Answered, account: Account) -> Obstacle | None:
-        who = f"the process that reads it as {account.name}"
-        if len(answered.output) > MAXIMUM_ANSWER:
-            return Obstacle(Reason.STORE_UNREADABLE, f"{who} answered more than {MAXIMUM_ANSWER} bytes")
-        if answered.status is None:
-            return Obstacle(Reason.STORE_UNREADABLE, f"{who} did not end within {self._patience:g} s")
-        if answered.status:
-            return Obstacle(Reason.STORE_UNREADABLE, f"{who} failed (exit code {answered.status})")
-        return None
 
     @contextmanager
     def _room(self, account: Account) -> Iterator[str]:
@@ -216,6 +226,17 @@ class Deputy:
         finally:
             # Through descriptors, so that no link that the account has laid there is followed.
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _failure(answered: Answered, account: Account, patience: float) -> Obstacle | None:
+    who = f"the process that reads it as {account.name}"
+    if len(answered.output) > MAXIMUM_ANSWER:
+        return Obstacle(Reason.STORE_UNREADABLE, f"{who} answered more than {MAXIMUM_ANSWER} bytes")
+    if answered.status is None:
+        return Obstacle(Reason.STORE_UNREADABLE, f"{who} did not end within {patience:.2g} s")
+    if answered.status:
+        return Obstacle(Reason.STORE_UNREADABLE, f"{who} failed (exit code {answered.status})")
+    return None
 
 
 def _only(found: tuple[Database, ...], failure: Obstacle, account: Account, directory: str, query: Query) -> Findings:

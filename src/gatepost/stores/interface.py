@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What to look for: certificates whose issuer's canonical name is in ``issuers``, and (``asks_key``) their private keys."""
+    """What to look for: certificates whose issuer's canonical name is in ``issuers``, and (``asks_key``) their private keys.
+
+    ``limit`` is for one place: a store of several, such as one of each user, may find as many in each.
+    """
 
     issuers: frozenset[bytes]
     asks_key: bool = False

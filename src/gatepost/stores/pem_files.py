@@ -88,7 +88,10 @@ class PemFiles:
         return ("openssl", "storeutl", "-noout", "-text", "-certs", path)
 
     def read(self, query: Query) -> Findings:
-        """Find the candidates in all files; each file that could not be read is a fault beside them."""
+        """Find the candidates in all files; each file that could not be read is a fault beside them.
+
+        None is cut off: how many there can be, the size of the files bounds, and which file has too many is not lost.
+        """
         files, faults = self._open(asks_key=query.asks_key)
         found: dict[bytes, tuple[Location, Certificate | Malformed]] = {}
         for location, item in _certificates(files):
@@ -96,10 +99,9 @@ class PemFiles:
         matching = [(location, item) for location, item in found.values() if _matches(item, query.issuers)]
         keys = _survey(files) if query.asks_key and matching else None
         return Findings(
-            candidates=tuple(_candidate(location, item, keys) for location, item in matching[: query.limit]),
+            candidates=tuple(_candidate(location, item, keys) for location, item in matching),
             others=len(found) - len(matching),
             faults=tuple(faults),
-            too_many=len(matching) > query.limit,
         )
 
     def sign(self, candidate: Candidate, statement: bytes) -> bytes | Unsigned:

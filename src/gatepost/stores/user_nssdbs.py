@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gatepost.core.finding import Fault, Findings, Location, StoreKind
+from gatepost.core.finding import Fault, Findings, Location, StoreKind, leave_out_crowd
 from gatepost.core.reason import Reason
 from gatepost.stores.accounts import list_people
 from gatepost.stores.interface import Unsigned
@@ -50,7 +50,7 @@ class UserDatabases:
         people, faults = self._list()
         deputy = self._deputize()
         found = (part for person in people for part in deputy.read_home(person, query))
-        return _merge([Findings(faults=faults), *found], query.limit)
+        return _merge([Findings(faults=faults), *map(leave_out_crowd, found)])
 
     def sign(self, candidate: Candidate, statement: bytes) -> bytes | Unsigned:
         """Let NSS sign, as the user whose database it is."""
@@ -86,11 +86,10 @@ def _fault(reason: Reason, detail: str) -> Fault:
     return Fault(location=Location(store=StoreKind.NSSDB, path="~"), reason=reason, detail=detail)
 
 
-def _merge(parts: list[Findings], limit: int) -> Findings:
-    candidates = tuple(item for part in parts for item in part.candidates)
+def _merge(parts: list[Findings]) -> Findings:
     return Findings(
-        candidates=candidates[:limit],
+        candidates=tuple(item for part in parts for item in part.candidates),
         others=sum(part.others for part in parts),
         faults=tuple(item for part in parts for item in part.faults),
-        too_many=len(candidates) > limit or any(part.too_many for part in parts),
+        too_many=any(part.too_many for part in parts),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gatepost.core.finding import Fault, Findings, Location, StoreKind
+from gatepost.core.finding import Fault, Findings, Location, StoreKind, leave_out_crowd
 from gatepost.core.reason import Reason
 from gatepost.stores.interface import Unsigned
 from gatepost.stores.windows import USER_PATH
@@ -44,13 +44,12 @@ class SignedInUsers:
         if not sessions:
             return Findings(faults=(_fault(Reason.STORE_MISSING, "nobody is signed in to this device"),))
         faults = _excess(len(sessions))
-        parts = [self._open_store(session).read(query) for session in sessions[:MAXIMUM_SESSIONS]]
-        candidates = tuple(item for part in parts for item in part.candidates)
+        parts = [leave_out_crowd(self._open_store(session).read(query)) for session in sessions[:MAXIMUM_SESSIONS]]
         return Findings(
-            candidates=candidates[: query.limit],
+            candidates=tuple(item for part in parts for item in part.candidates),
             others=sum(part.others for part in parts),
             faults=(*faults, *(fault for part in parts for fault in part.faults)),
-            too_many=len(candidates) > query.limit or any(part.too_many for part in parts),
+            too_many=any(part.too_many for part in parts),
         )
 
     def sign(self, candidate: Candidate, statement: bytes) -> bytes | Unsigned | None:

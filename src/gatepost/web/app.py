@@ -6,9 +6,10 @@
     /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds; beside it web/denials.py and web/enrollment.py
     …/gatepost/preview                 web/previews.py      what a draft would come to
     /docs                              web/documentation.py the OpenAPI document and what the error numbers mean
+    /health /ready /metrics            web/operations.py    the operator's machines (plain ASGI, whole paths)
 
-Before all of them stands `web.front` (limits), before an account's routes `web.auth` (credentials); whatever is raised
-becomes an answer in `web.errors`.
+Before all of them stands `web.front` (sizes and deadlines), before an account's routes `web.auth` (credentials) with
+`web.limits` (attempts); whatever is raised becomes an answer in `web.errors`.
 """
 
 from __future__ import annotations
@@ -35,15 +36,17 @@ from gatepost.web.strict import StrictRequest, provide_account
 
 if TYPE_CHECKING:
     from gatepost.web.front import Application
+    from gatepost.web.limits import Limits
+    from gatepost.web.surroundings import Surroundings
 
 
-def create_app(services: Services, device: Application) -> Front:
+def create_app(services: Services, device: Application, around: Surroundings) -> Front:
     """Put the routes together; ``device`` is the application that answers agents."""
-    return Front(cast("Application", create_routes(services)), device)
+    return Front(cast("Application", create_routes(services, around.limits)), device, around)
 
 
-def create_routes(services: Services) -> Litestar:
-    """Put together everything but the device's routes."""
+def create_routes(services: Services, limits: Limits) -> Litestar:
+    """Put together everything but the routes of devices and of operators."""
 
     def provide_services(request: StrictRequest) -> Services:
         return services.acting_for(request.user)
@@ -58,7 +61,7 @@ def create_routes(services: Services) -> Litestar:
             *DENIAL_ROUTES,
             *ENROLLMENT_ROUTES,
         ],
-        guards=[admit(services)],
+        guards=[admit(services, limits)],
         dependencies={
             "account": Provide(provide_account, sync_to_thread=False),
             "services": Provide(provide_services, sync_to_thread=False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from gatepost.controlplane.administration.tokens import Credential, authenticate
 from gatepost.errors import CredentialError, ForbiddenError
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from litestar.handlers import BaseRouteHandler
 
     from gatepost.controlplane.administration.services import Services
+    from gatepost.web.limits import Limits
 
 _BEARER: Final = "bearer "
 _CURE: Final = "send `Authorization: Bearer TOKEN`, or X-Auth-Email with X-Auth-Key"
 
 
-def admit(services: Services) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
+def admit(
+    services: Services, limits: Limits
+) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
     """Make the guard of all routes of an account: it sets the connection's user to the caller, or raises.
 
     Each route names its scope (``scope=`` beside its path); one that names none is reached by nobody.
@@ -30,7 +33,14 @@ def admit(services: Services) -> Callable[[ASGIConnection[Any, Any, Any, Any], B
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         credential = read_credential(connection)
         account_id = str(connection.path_params["account_id"])
-        caller = await asyncio.to_thread(authenticate, services, credential, account_id)
+        scope = cast("dict[str, Any]", connection.scope)
+        limits.admit(scope, credential.text)
+        try:
+            caller = await asyncio.to_thread(authenticate, services, credential, account_id)
+        except CredentialError:
+            limits.refused(scope, credential.text)
+            raise
+        limits.counted(credential.text)
         needed = handler.opt.get("scope")
         if not isinstance(needed, Scope):
             raise ForbiddenError("a route without a scope")

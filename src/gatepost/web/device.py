@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
+from gatepost.controlplane.calls import Calls
+from gatepost.controlplane.enrollment import Enroller
+from gatepost.controlplane.intake import Intake
+from gatepost.controlplane.posture import Posture
 from gatepost.core.reason import Reason
 from gatepost.errors import (
     ConflictError,
@@ -22,6 +26,7 @@ from gatepost.errors import (
     ReportRefusedError,
     StorageError,
     TooLargeError,
+    TooManyAttemptsError,
 )
 from gatepost.wire.device import MAXIMUM_REPORT, Refusal
 
@@ -29,10 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
     from typing import Any
 
-    from gatepost.controlplane.calls import Calls
-    from gatepost.controlplane.enrollment import Enroller
-    from gatepost.controlplane.intake import Intake
-    from gatepost.controlplane.posture import Posture
+    from gatepost.web.surroundings import Surroundings
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -46,37 +48,73 @@ _SHOWN: Final = 80
 _Headers = tuple[tuple[bytes, bytes], ...]
 _Answer = tuple[int, object, _Headers]
 """A status, a document, and headers beside the usual ones."""
+_LIMITED: Final = "too-many-attempts"
+REFUSALS: Final = (
+    "no-route",
+    "too-slow",
+    "credential-refused",
+    "too-large",
+    "conflict",
+    _LIMITED,
+    "overloaded",
+    "storage",
+    "bad-request",
+    "internal-error",
+)
+"""The words of refusals that are no `Reason`."""
+_ENROLL: Final = "/device/v1/enroll"
+_PROVE: Final = "/device/v1/prove"
+_CHALLENGE: Final = "/device/v1/challenge"
+_REPORT: Final = "/device/v1/report"
 _REFUSED: Final = {Reason.DEVICE_NOT_ENROLLED.value: 401, Reason.DEVICE_REVOKED.value: 403}
 """The status of a refused report by its reason; every other one is a conflict, 409."""
 _BEARER: Final = b"Bearer "
 _log = structlog.get_logger("gatepost.device")
 
 
+class DeviceUseCases(msgspec.Struct, frozen=True):
+    """What devices can have done."""
+
+    enroller: Enroller
+    posture: Posture
+    intake: Intake
+    calls: Calls
+
+
 class DeviceApi:
     """The ASGI application under ``/device/``."""
 
-    def __init__(
-        self, enroller: Enroller, posture: Posture, intake: Intake, calls: Calls, *, deadline: float = _BODY_DEADLINE
-    ) -> None:
-        """Take the use cases, and the seconds in which a body must have come."""
+    def __init__(self, use: DeviceUseCases, around: Surroundings, *, deadline: float = _BODY_DEADLINE) -> None:
+        """Take the use cases, limits and counters, and the seconds in which a body must have come."""
+        self._use = use
+        self._limits = around.limits
+        self._counters = around.counters
         self._deadline = deadline
-        self._enroller = enroller
-        self._posture = posture
-        self._intake = intake
-        self._calls = calls
         self._routes: dict[str, Callable[[Scope, bytes], Awaitable[object]]] = {
-            "/device/v1/enroll": self._enroll,
-            "/device/v1/challenge": self._challenge,
-            "/device/v1/prove": self._enroll_by_certificate,
+            _ENROLL: self._enroll,
+            _CHALLENGE: self._challenge,
+            _PROVE: self._enroll_by_certificate,
             "/device/v1/sync": self._sync,
-            "/device/v1/report": self._report,
+            _REPORT: self._report,
             "/device/v1/wait": self._wait,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         status, answer, extra = self._missed(scope) or await self._answer(scope, receive)
+        if isinstance(answer, Refusal):
+            self._note(scope["path"], answer.reason)
         await _send(send, status, answer, extra)
+
+    def _note(self, path: str, reason: str) -> None:
+        """Count and log a refusal. A copied state is worth a line of its own; the others are as frequent as devices are."""
+        if path == _REPORT:
+            self._counters.refused(reason)
+            (_log.info if reason == Reason.DEVICE_CLONED else _log.debug)("report refused", reason=reason)
+        elif path in {_ENROLL, _PROVE}:
+            self._counters.enrolled(reason)
+            # Of those that a limit turns away there may be any number.
+            (_log.debug if reason == _LIMITED else _log.info)("enrolment refused", reason=reason)
 
     def _missed(self, scope: Scope) -> _Answer | None:
         """Refuse a path or a method that this API does not have."""
@@ -102,27 +140,40 @@ class DeviceApi:
             return 500, Refusal(reason="internal-error", detail="the server's log says more"), ()
 
     async def _enroll(self, scope: Scope, body: bytes) -> object:
+        self._limits.enroll(scope)
         credentials = [value for name, value in scope["headers"] if name == b"authorization"]
         if len(credentials) != 1 or not credentials[0].startswith(_BEARER):
             raise CredentialError("enrolment needs one header `Authorization: Bearer TOKEN`")
         token = credentials[0][len(_BEARER) :].decode("ascii", "replace").strip()
-        return await asyncio.to_thread(self._enroller.enroll, token, body)
+        enrolled = await asyncio.to_thread(self._use.enroller.enroll, token, body)
+        self._counters.enrolled("")
+        _log.info("device enrolled", account=enrolled.account_id, registration=enrolled.registration_id)
+        return enrolled
 
-    async def _challenge(self, _scope: Scope, body: bytes) -> object:
-        return await asyncio.to_thread(self._enroller.challenge, body)
+    async def _challenge(self, scope: Scope, body: bytes) -> object:
+        self._limits.enroll(scope)
+        return await asyncio.to_thread(self._use.enroller.challenge, body)
 
-    async def _enroll_by_certificate(self, _scope: Scope, body: bytes) -> object:
-        return await asyncio.to_thread(self._enroller.enroll_by_certificate, body)
+    async def _enroll_by_certificate(self, scope: Scope, body: bytes) -> object:
+        self._limits.enroll(scope)
+        enrolled = await asyncio.to_thread(self._use.enroller.enroll_by_certificate, body)
+        self._counters.enrolled("")
+        _log.info("device enrolled", account=enrolled.account_id, registration=enrolled.registration_id)
+        return enrolled
 
     async def _sync(self, _scope: Scope, body: bytes) -> object:
-        return await asyncio.to_thread(self._posture.synchronise, body)
+        return await asyncio.to_thread(self._use.posture.synchronise, body)
 
     async def _report(self, _scope: Scope, body: bytes) -> object:
-        return await asyncio.wrap_future(self._intake.submit(body))
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        answer = await asyncio.wrap_future(self._use.intake.submit(body))
+        self._counters.took(clock() - began)
+        return answer
 
     async def _wait(self, _scope: Scope, body: bytes) -> object:
-        registration, known, current = await asyncio.to_thread(self._posture.admit, body)
-        return await self._calls.wait(registration, known, current)
+        registration, known, current = await asyncio.to_thread(self._use.posture.admit, body)
+        return await self._use.calls.wait(registration, known, current)
 
 
 async def _read(receive: Receive, deadline: float) -> bytes | None:
@@ -154,7 +205,7 @@ def _refuse(error: GatepostError) -> _Answer:
     headers: _Headers = ()
     if status == 401:  # noqa: PLR2004 - whoever refuses a credential says which kind would do (RFC 9110, 11.6.1).
         headers = ((b"www-authenticate", b'Bearer realm="gatepost"'),)
-    elif status == 503:  # noqa: PLR2004 - come back later.
+    elif status in {429, 503}:  # come back later
         headers = ((b"retry-after", str(getattr(error, "retry_after", 10)).encode()),)
     nonce = error.nonce if isinstance(error, ReportRefusedError) else b""
     return status, Refusal(reason=reason, detail=detail, nonce=nonce), headers
@@ -171,6 +222,8 @@ def _words(error: GatepostError) -> tuple[int, str, str]:
             words = (413, "too-large", f"{error.what} is larger than {error.limit} bytes")
         case ConflictError():
             words = (409, "conflict", f"{error.kind} {error.problem}")
+        case TooManyAttemptsError():
+            words = (429, _LIMITED, "too many devices of this address enrol; come back later")
         case OverloadedError():
             words = (503, "overloaded", "too many reports wait")
         case StorageError():
@@ -178,7 +231,8 @@ def _words(error: GatepostError) -> tuple[int, str, str]:
         case InputError():
             words = (400, "bad-request", str(error))
         case _:
-            words = (500, "internal-error", type(error).__name__)
+            _log.error("device request failed", error=type(error).__name__, exc_info=error)
+            words = (500, "internal-error", "the server's log says more")
     return words
 
 

@@ -37,6 +37,7 @@ STATUSES: Final = {
     Code.DATABASE_UNAVAILABLE: 503,
     Code.REPORT_REFUSED: 409,
     Code.MEDIA_TYPE_UNSUPPORTED: 415,
+    Code.TOO_MANY_ATTEMPTS: 429,
     Code.NOT_FOUND: 404,
     Code.CONFLICT: 409,
     Code.CERTIFICATE_IN_USE: 409,
@@ -58,6 +59,7 @@ CODES: Final[dict[type[errors.GatepostError], Code]] = {
     errors.TooLargeError: Code.BODY_TOO_LARGE,
     errors.ReportRefusedError: Code.REPORT_REFUSED,
     errors.OverloadedError: Code.SERVER_BUSY,
+    errors.TooManyAttemptsError: Code.TOO_MANY_ATTEMPTS,
     errors.StorageError: Code.DATABASE_UNAVAILABLE,
     # The device's half and the command line raise these; from here they would be a fault of ours.
     errors.TransportError: Code.INTERNAL_ERROR,
@@ -77,6 +79,10 @@ _DATABASE_PAUSE: Final = 10
 """Seconds after which a client may ask again when the database could not be used."""
 ASKED: Final = "gatepost.method"
 """Where the scope holds the method that was asked for, since HEAD and OPTIONS reach the routes under others."""
+_WORDS_FOR_LATER: Final[dict[type[errors.GatepostError], str]] = {
+    errors.OverloadedError: "there is no room now",
+    errors.TooManyAttemptsError: "too many credentials were refused",
+}
 _WORDS_FOR_FAULTS: Final = "something broke in the server; its log says what"
 
 
@@ -143,8 +149,8 @@ def _of_gatepost(error: errors.GatepostError, request: str) -> Refusal:
             words = f"the {error.what} is larger than {error.limit} bytes"
         case errors.ReportRefusedError():
             words = f"{error.reason}: {error.detail}"
-        case errors.OverloadedError():
-            words, headers = "there is no room now", {"Retry-After": str(error.retry_after)}
+        case errors.OverloadedError() | errors.TooManyAttemptsError():
+            words, headers = _WORDS_FOR_LATER[type(error)], {"Retry-After": str(error.retry_after)}
         case errors.StorageError():
             _log.error("database failed", request=request, detail=error.detail)
             words, headers = "the database cannot be used now", {"Retry-After": str(_DATABASE_PAUSE)}

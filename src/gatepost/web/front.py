@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from gatepost.web.errors import ASKED, Refusal
+from gatepost.web.surroundings import REQUEST
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.mtls_certificates import MAXIMUM_UPLOAD
 from gatepost.wire.management.serial_numbers import MAXIMUM_LIST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+
+    from gatepost.web.surroundings import Surroundings
 
     Message = MutableMapping[str, Any]
     Scope = MutableMapping[str, Any]
@@ -28,8 +31,6 @@ if TYPE_CHECKING:
 
 MAXIMUM_BODY: Final = 64 * 1024
 """The largest body in bytes, but for uploads of certificates and lists of serial numbers."""
-BODY_DEADLINE: Final = 20.0
-"""Seconds in which a body must have come: longer than any honest network needs for 256 KiB."""
 DEVICE_PREFIX: Final = "/device/"
 _HEADERS: Final = {
     b"cache-control": b"no-store",
@@ -42,13 +43,13 @@ _METHODS: Final = {"HEAD": "GET", "OPTIONS": "TRACE"}
 
 
 class Front:
-    """The outermost ASGI application: ``device`` answers below ``/device/``, ``routes`` everywhere else."""
+    """The outermost ASGI application: ``device`` answers below ``/device/``, ``routes`` nearly everywhere else."""
 
-    def __init__(self, routes: Application, device: Application, deadline: float = BODY_DEADLINE) -> None:
-        """Take the two applications, and the seconds in which a body must have come."""
+    def __init__(self, routes: Application, device: Application, around: Surroundings) -> None:
+        """Take the two applications, and what stands around them."""
         self.routes = routes
+        self.around = around
         self._device = device
-        self._deadline = deadline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand on the server's own start and stop."""
@@ -56,10 +57,45 @@ class Front:
             await self.routes(scope, receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008, "reason": "there are no websockets here"})
-        elif scope["path"].startswith(DEVICE_PREFIX) and not _has_two_hosts(scope):
-            await self._device(scope, receive, send)
         else:
-            await self._answer(scope, receive, _finished(send, scope["method"]))
+            request_id = next(self.around.request_ids)
+            before = REQUEST.set(request_id)
+            try:
+                await self._lead(scope, receive, self._marked(send, request_id))
+            finally:
+                REQUEST.reset(before)
+
+    async def _lead(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _has_two_hosts(scope):
+            await self._answer(scope, receive, _finished(self._counted(send), scope["method"]))
+        elif scope["path"].startswith(DEVICE_PREFIX):
+            await self._device(scope, receive, send)
+        elif self.around.operations.has(scope["path"]):
+            await self.around.operations(scope, receive, send)
+        else:
+            await self._answer(scope, receive, _finished(self._counted(send), scope["method"]))
+
+    def _marked(self, send: Send, request_id: str) -> Send:
+        """Name the request in an answer that says that something broke, and end the connection while the process leaves."""
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                more = [(b"connection", b"close")] if self.around.leaving else []
+                if message["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    more.append((b"x-request-id", request_id.encode()))
+                if more:
+                    message = {**message, "headers": [*message.get("headers", ()), *more]}
+            await send(message)
+
+        return marked
+
+    def _counted(self, send: Send) -> Send:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.around.counters.answered(message["status"])
+            await send(message)
+
+        return counted
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _refused(scope) or await self._read(scope, receive)
@@ -71,10 +107,10 @@ class Front:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | Refusal:
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(self.around.deadline):
                 return await _read_bounded(receive, _limit(scope))
         except TimeoutError:
-            return Refusal(Code.BODY_TOO_SLOW, f"the body did not come within {self._deadline:g} seconds")
+            return Refusal(Code.BODY_TOO_SLOW, f"the body did not come within {self.around.deadline:g} seconds")
 
 
 async def _read_bounded(receive: Receive, limit: int) -> bytes | Refusal:

@@ -37,6 +37,10 @@ MAXIMUM_CERTIFICATE: Final = 24 * 1024
 """The largest certificate in bytes that enrols a device: in base64, twice, it fits a document."""
 MAXIMUM_CHECKS: Final = 64
 """As many checks as one device answers."""
+MAXIMUM_CHANGES: Final = 64
+"""As many changes as a device tells of the time in which the server was away."""
+MAXIMUM_CHANGE_REASONS: Final = 8
+MAXIMUM_COUNT: Final = 1_000_000
 _MAXIMUM_FAULTS: Final = 64
 _LAST_INSTANT: Final = 253_402_300_799_999
 """The last ms of the year 9999: no certificate ends later, and no date can be shown that does."""
@@ -51,7 +55,7 @@ Word = Annotated[str, msgspec.Meta(max_length=64)]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Nonce = Annotated[bytes, msgspec.Meta(min_length=NONCE_LENGTH, max_length=NONCE_LENGTH)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAXIMUM_COUNT)]
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 _YEAR: Final = 366 * 24 * 3_600
 Due = Annotated[int, msgspec.Meta(ge=1, le=_YEAR)]
@@ -198,6 +202,24 @@ class CheckAnswer(msgspec.Struct, frozen=True, kw_only=True):
     nearby: Annotated[tuple[NearbyCertificate, ...], msgspec.Meta(max_length=MAXIMUM_REPORTED)] = ()
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The device's own answer to a check became this, by its own clock (ms), while the server was away."""
+
+    check: Identifier
+    version: int
+    status: Status
+    reasons: Annotated[tuple[Reason, ...], msgspec.Meta(max_length=MAXIMUM_CHANGE_REASONS)] = ()
+    at: Annotated[int, msgspec.Meta(ge=0, le=_LAST_INSTANT)]
+
+
+class Meanwhile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The server was away ``since`` (ms, by the device's clock): the first answers then, the latest changes, how many before."""
+
+    since: Annotated[int, msgspec.Meta(ge=0, le=_LAST_INSTANT)]
+    earlier: Count = 0
+    changes: Annotated[tuple[Change, ...], msgspec.Meta(max_length=MAXIMUM_CHANGES)] = ()
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One cycle's answers. ``certificates``: DER by SHA-256, each once however many checks and places name it."""
 
@@ -208,6 +230,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
     certificates: dict[Fingerprint, bytes]
     checks: Annotated[tuple[CheckAnswer, ...], msgspec.Meta(max_length=MAXIMUM_CHECKS)]
+    meanwhile: Meanwhile | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,7 +285,7 @@ def answer_from_core(check: Check, evaluation: Evaluation, signatures: Signature
         version=check.version,
         status=evaluation.status,
         candidates=tuple(_candidate_from_core(item.candidate, signatures) for item in evaluation.certificates),
-        others=min(evaluation.others, 1_000_000),
+        others=min(evaluation.others, MAXIMUM_COUNT),
         too_many=too_many,
         faults=tuple(_fault_from_core(item) for item in evaluation.faults[:_MAXIMUM_FAULTS]),
         nearby=tuple(

@@ -26,6 +26,7 @@ class Code(IntEnum):
     DATABASE_UNAVAILABLE = 1009
     REPORT_REFUSED = 1010
     MEDIA_TYPE_UNSUPPORTED = 1011
+    TOO_MANY_ATTEMPTS = 1012
     # What is wrong with the thing it speaks of.
     NOT_FOUND = 1100
     CONFLICT = 1101
@@ -63,6 +64,7 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.DATABASE_UNAVAILABLE: "The database cannot be used now; the server's log says why.",
     Code.REPORT_REFUSED: "A device's report cannot count.",
     Code.MEDIA_TYPE_UNSUPPORTED: "The body is compressed; bodies are taken as they are.",
+    Code.TOO_MANY_ATTEMPTS: "Too many credentials were refused; come back after the seconds in Retry-After.",
     Code.NOT_FOUND: "The account has nothing of this kind with this id.",
     Code.CONFLICT: "The state of the thing does not allow this.",
     Code.CERTIFICATE_IN_USE: "A posture rule names the certificate; remove the rule first, or let it name another.",

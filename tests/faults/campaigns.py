@@ -1,0 +1,17 @@
+"""All campaigns: a new one is a file beside this, and a line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.faults import agent_killed, nss_replaced, nss_writer, pem_writer
+
+if TYPE_CHECKING:
+    from tests.faults.campaign import Campaign
+
+CAMPAIGNS: tuple[Campaign, ...] = (
+    nss_writer.CAMPAIGN,
+    nss_replaced.CAMPAIGN,
+    pem_writer.CAMPAIGN,
+    agent_killed.CAMPAIGN,
+)
