@@ -6,18 +6,18 @@ The results go to stdout, as text or JSON; remarks go to stderr. The clock and t
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 import click
 import msgspec
 
 from gatepost.cli.choice import Choice
+from gatepost.cli.named_server import TOKEN_VARIABLE, named_server
 from gatepost.core.device import VARIABLES, DeviceFacts, MissingFact, parse_template, render_template
 from gatepost.errors import ConflictError, InputError
 from gatepost.pki.authority import Made, Output, create_authority, open_authority
@@ -39,16 +39,11 @@ from gatepost.pki.request import (
 from gatepost.pki.revocation import certificate_serial, issue_list, parse_serial
 from gatepost.pki.revocation import revoke as revoke_certificate
 
-if TYPE_CHECKING:
-    from gatepost.client.management import Management
-
 _ROOT_DAYS: Final = 3650
 _SUBORDINATE_DAYS: Final = 1825
 _CLIENT_DAYS: Final = 365
 _LIST_DAYS: Final = 7
 _MOST_DAYS: Final = 36_500
-_TOKEN_VARIABLE: Final = "GATEPOST_TOKEN"  # noqa: S105 - the name of a variable.
-_ACCOUNT: Final = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._@-]{0,99}")
 
@@ -230,7 +225,7 @@ def issue(**given: Unpack[_IssueOptions]) -> None:
     show_default=True,
     help="Why.",
 )
-@click.option("--server", metavar="URL", help=f"Also deny it on this server, with the token in {_TOKEN_VARIABLE}.")
+@click.option("--server", metavar="URL", help=f"Also deny it on this server, with the token in {TOKEN_VARIABLE}.")
 @click.option("--account", metavar="ID", help="In this account of the server: 32 hex digits.")
 @click.option("--server-ca", type=_file, metavar="FILE", help="Trust this CA for the server, not the system's.")
 @_form
@@ -244,7 +239,7 @@ def revoke(**given: Unpack[_RevokeOptions]) -> None:
         found = certificate_serial(read_bounded(given["certificate"], "--certificate"), authority)
     else:
         found = parse_serial(given["serial"] or "")
-    server = _management(given)
+    server = named_server(given["server"], given["account"], given["server_ca"])
     try:
         shown: msgspec.Struct = revoke_certificate(
             authority, found, RevocationReason(given["reason"]), datetime.now(UTC)
@@ -268,22 +263,6 @@ class _Known(msgspec.Struct, frozen=True):
     """A certificate that was revoked before."""
 
     serial: str
-
-
-def _management(given: _RevokeOptions) -> Management | None:
-    """Return the server that is to hear of it; None where none is named."""
-    if given["server"] is None:
-        return None
-    from gatepost.client.management import Management
-
-    token = os.environ.get(_TOKEN_VARIABLE, "").strip()
-    if not token:
-        raise InputError("--server", f"needs a token in {_TOKEN_VARIABLE}", "one with the scope denials:write")
-    if given["account"] is None or not _ACCOUNT.fullmatch(given["account"]):
-        raise InputError("--account", f"is {given['account']!r}", "the account's id: 32 hex digits")
-    path = given["server_ca"]
-    authorities = None if path is None else read_bounded(path, "--server-ca").decode("ascii", "replace")
-    return Management(given["server"], given["account"].lower(), token, authorities)
 
 
 @pki.command()

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import Denial, DenialKind
 from gatepost.storage.bounds import page
-from gatepost.storage.tables import denials
+from gatepost.storage.denial_tables import denials
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

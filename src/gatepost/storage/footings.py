@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.storage.bounds import page
-from gatepost.storage.tables import footings
+from gatepost.storage.denial_tables import footings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

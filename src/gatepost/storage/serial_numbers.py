@@ -9,8 +9,9 @@ from sqlalchemy import bindparam, delete, exists, insert, select
 
 from gatepost.controlplane.ports import OwnedSerial
 from gatepost.storage.bounds import page
+from gatepost.storage.denial_tables import serial_numbers
 from gatepost.storage.states import COUNTS
-from gatepost.storage.tables import devices, serial_numbers
+from gatepost.storage.tables import devices
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
