@@ -24,7 +24,7 @@ from gatepost.core.device import DeviceFacts
 from gatepost.core.finding import Candidate, Findings, KeyState, Location, Proof, StoreKind
 from gatepost.core.replay import EvidenceFacts, extract_facts
 from gatepost.core.result import milliseconds
-from gatepost.storage import tables
+from gatepost.storage import evidence_tables, tables
 from gatepost.storage.database import open_storage
 from gatepost.storage.migration import migrate
 from gatepost.wire.management.mtls_certificates import UploadBody
@@ -91,7 +91,7 @@ def make_large_fleet(url: str, size: int) -> LargeFleet:
                 connection.execute(insert(table), [row(account, number) for number in numbers])
             connection.execute(insert(tables.results), [_result(account, check.number, number) for number in numbers])
             kept = [_evidence(account, check.number, number, facts) for number in numbers]
-            connection.execute(insert(tables.evidence), kept)
+            connection.execute(insert(evidence_tables.evidence), kept)
     _settle(engine)
     engine.dispose()
     return LargeFleet(services=services, account=account, check=check, rule=rule, size=size)
@@ -131,7 +131,14 @@ def _device(account: int, number: int) -> dict[str, Any]:
         "device_type": "linux",
         "created_at": _START + number,
         "updated_at": _START + number,
-        "last_seen_at": _START,
+        "last_seen_at": _START - number % 10_000 * 900_000,
+        "state": 1,
+        "active_registrations": 1,
+        "name_key": f"laptop-{number}",
+        "client_version": f"0.{number % 5}.0",
+        "user_email": f"person-{number % 50_000}@example.com",
+        "serial_key": f"s-{number}",
+        "hardware_key": _public_id("hardware", number),
     }
 
 

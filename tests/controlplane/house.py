@@ -224,6 +224,7 @@ class House:
         self.enroller = Enroller(storage, self.clock, os.urandom, (url,))
         self.posture = Posture(storage, self.clock, (url,))
         self.intake = Intake(storage, self.posture, self.clock)
+        self._admitted = 0
         self.authority = CertificateAuthority.create(cn="Example Root CA")
 
     def token(self, **changes: Any) -> str:  # noqa: ANN401 - the fields of a token are of many types.
@@ -233,7 +234,8 @@ class House:
     def admit(self, facts: Facts | None = None) -> Member:
         """Enrol a new device."""
         member = Member(self)
-        facts = facts or Facts(hostname="laptop-1", serial_number="S-1")
+        self._admitted += 1
+        facts = facts or Facts(hostname="laptop-1", serial_number=f"S-{self._admitted}")
         member.enrolled = self.enroller.enroll(self.token(), member.enrollment(facts))
         return member
 

@@ -305,8 +305,8 @@ def test_nothing_is_stored_when_something_breaks_behind_the_token(house: House) 
     class Broken(Enroller):
         """Fails after it has registered the device."""
 
-        def _register(self, *arguments: Any) -> Any:  # noqa: ANN401 - handed through.
-            super()._register(*arguments)
+        def _admit(self, *arguments: Any) -> Any:  # noqa: ANN401 - handed through.
+            super()._admit(*arguments)
             raise ZeroDivisionError
 
     broken = Broken(house.services.storage, house.clock, house.services.random, (house.url,))

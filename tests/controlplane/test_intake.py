@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from gatepost.controlplane.judgement import Judged
     from gatepost.controlplane.ports import Records
-    from gatepost.controlplane.posture import Judged
     from gatepost.wire.device import Acknowledgement, Report
 
 

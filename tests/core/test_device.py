@@ -11,6 +11,7 @@ from gatepost.core.device import (
     VARIABLES,
     DeviceFacts,
     MissingFact,
+    fact_key,
     parse_template,
     render_template,
     usable_fact,
@@ -125,3 +126,20 @@ def test_a_fact_is_not_usable_when_it_is_missing_filler_or_not_printable(value: 
 def test_a_fact_is_usable_when_it_is_one_device_s_own(value: str) -> None:
     """Up to 253 printable characters, also those that hold a filler among others."""
     assert usable_fact(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ("S-1", "s-1"),
+        (" s-1 ", "s-1"),
+        ("\u212a1", "\u212a1"),
+        ("None", None),
+        ("0000", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_facts_are_compared_with_ascii_case_set_aside_and_filler_never(value: str | None, key: str | None) -> None:
+    """As a template's value meets a name; what many devices share belongs to none."""
+    assert key == fact_key(value)

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from gatepost.core.possession import (
     MAXIMUM_NONCE_AGE,
     NONCE_LENGTH,
+    build_enrollment_statement,
     build_statement,
+    enrollment_nonce_issued_at,
+    issue_enrollment_nonce,
     issue_nonce,
     nonce_is_fresh,
     nonce_issued_at,
@@ -105,3 +108,28 @@ def test_a_nonce_is_unknown_when_it_has_another_length(data: bytes) -> None:
 def test_a_nonce_is_fresh_when_it_is_neither_too_old_nor_from_the_future(age: int, maximum: int, fresh: bool) -> None:  # noqa: FBT001 - the expected value is a truth value.
     """At most what the check allows, never above 15 minutes; 5 s are for the clocks of two servers."""
     assert fresh == nonce_is_fresh(ISSUED, ISSUED + age, maximum)
+
+
+def test_the_statement_of_an_enrolment_is_another_one() -> None:
+    """The same parts under another name: what was signed for one never stands for the other."""
+    parts = (AUDIENCE, THUMBPRINT, NONCE, CERTIFICATE)
+    report, enrollment = build_statement(*parts), build_enrollment_statement(*parts)
+    prefix = b"gatepost enrollment v1\0"
+    assert (prefix, report[len(prefix) :]) == (enrollment[: len(prefix)], enrollment[len(prefix) :])
+    assert len(report) == len(enrollment)
+    assert not report.startswith(prefix)
+    with pytest.raises(ValueError, match="another length"):
+        build_enrollment_statement(AUDIENCE, THUMBPRINT[:-1], NONCE, CERTIFICATE)
+
+
+def test_an_enrolment_nonce_is_known_when_it_is_ours_and_for_this_key() -> None:
+    """Another key, account, length or kind of nonce, and it is nobody's."""
+    nonce = issue_enrollment_nonce(SECRET, ACCOUNT, THUMBPRINT, ISSUED)
+    assert (NONCE_LENGTH, ISSUED) == (len(nonce), enrollment_nonce_issued_at(SECRET, ACCOUNT, THUMBPRINT, nonce))
+    assert enrollment_nonce_issued_at(SECRET, ACCOUNT, bytes(32), nonce) is None
+    assert enrollment_nonce_issued_at(SECRET, REGISTRATION, THUMBPRINT, nonce) is None
+    assert enrollment_nonce_issued_at(SECRET, ACCOUNT, THUMBPRINT, nonce[:-1]) is None
+    assert enrollment_nonce_issued_at(SECRET, ACCOUNT, THUMBPRINT, NONCE) is None
+    for account, thumbprint in ((ACCOUNT[:-1], THUMBPRINT), (ACCOUNT, THUMBPRINT[:-1])):
+        with pytest.raises(ValueError, match="another length"):
+            issue_enrollment_nonce(SECRET, account, thumbprint, ISSUED)

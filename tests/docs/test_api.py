@@ -16,7 +16,20 @@ from gatepost.wire.management.access_rules import EVALUATED, RuleKind
 from gatepost.wire.management.audit_log import AuditActor, AuditLogLine
 from gatepost.wire.management.check_options import CheckOptions
 from gatepost.wire.management.client_certificates import ClientCertificateInput, ClientCertificateV2Input
+from gatepost.wire.management.denials import DenialBody, DenialObject
+from gatepost.wire.management.devices import (
+    AcceptBody,
+    DeviceClaims,
+    DeviceUser,
+    LastRegistration,
+    OlderDevice,
+    PhysicalDevice,
+    RegisteredDevice,
+    RegistrationObject,
+    WaitingRegistration,
+)
 from gatepost.wire.management.effective import EffectiveCheck, EffectiveLocations, SigningCertificate
+from gatepost.wire.management.enrollment import EnrollmentSettings
 from gatepost.wire.management.exemptions import ExemptionBody, ExemptionObject
 from gatepost.wire.management.mtls_certificates import CertificateObject, UploadBody
 from gatepost.wire.management.policy_options import PolicyOptions
@@ -25,6 +38,7 @@ from gatepost.wire.management.posture_rules import RuleBody, RuleType
 from gatepost.wire.management.preview import Cause, ChangedDevice, Outlook, PreviewBody, PreviewObject, Progress
 from gatepost.wire.management.results import ResultCheck, ResultDevice, ResultObject
 from gatepost.wire.management.scopes import Scope
+from gatepost.wire.management.serial_numbers import SerialCount, SerialNumber
 from gatepost.wire.management.service_tokens import (
     RotationBody,
     ServiceTokenBody,
@@ -42,6 +56,12 @@ SECTIONS = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
 DOCUMENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "mtls_certificates": (UploadBody, CertificateObject),
     "devices/posture": (RuleBody, ClientCertificateV2Input, ClientCertificateInput),
+    "Devices": (PhysicalDevice, DeviceUser, LastRegistration),
+    "Registrations": (RegistrationObject, RegisteredDevice, OlderDevice),
+    "Waiting registrations": (WaitingRegistration, DeviceClaims, AcceptBody),
+    "Deny-list": (DenialBody, DenialObject),
+    "Enrolment": (EnrollmentSettings,),
+    "Serial numbers": (SerialNumber, SerialCount),
     "Options": (CheckOptions,),
     "Effective": (EffectiveCheck, EffectiveLocations, SigningCertificate),
     "Results": (ResultObject, ResultDevice, ResultCheck),

@@ -19,6 +19,9 @@ PARTS = re.split(r"(?m)^#{2,3} (.*)$", PAGE)
 SECTIONS = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "Enrolment": device.Enrollment,
+    "Challenge": device.Challenge,
+    "Enrolment by certificate": device.CertifiedEnrollment,
+    "Challenged": device.Challenged,
     "Sync": device.Sync,
     "Wait": device.Wait,
     "Report": device.Report,

@@ -12,6 +12,8 @@ from gatepost.controlplane.ports import (
     Actor,
     ActorKind,
     AuditEntry,
+    Denial,
+    DenialKind,
     Device,
     Registration,
     Resource,
@@ -119,6 +121,22 @@ def registration(of: Device, number: int = 1, **changes: object) -> Registration
         last_seen_at=NOW + 9,
         last_sequence=10,
         last_digest=b"\x0b" * 32,
+    )
+    return msgspec.structs.replace(filled, **changes)
+
+
+def denial(account: int, number: int = 1, **changes: object) -> Denial:
+    """Return a denial with every field filled."""
+    filled = Denial(
+        number=0,
+        id=public_id(600 + number),
+        account=account,
+        kind=DenialKind.KEY,
+        value=bytes([number]) * 32,
+        reason="certificate-denied",
+        source="administrator",
+        note="stolen",
+        created_at=NOW + 10,
     )
     return msgspec.structs.replace(filled, **changes)
 

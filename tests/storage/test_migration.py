@@ -101,7 +101,7 @@ def test_a_migration_that_would_leave_broken_references_is_undone(storage: SqlSt
     """Foreign keys are off while tables are rebuilt, so they are checked at the end."""
     storage.close()
     _run(path, "PRAGMA foreign_keys = OFF", "UPDATE accounts SET number = 99")
-    _run(path, "INSERT INTO results SELECT 1, 1, 1, '', '', '', 1, '', 1, 1, 1, '', '', 1, 1, NULL, NULL")
+    _run(path, "INSERT INTO results SELECT 1, 1, 1, '', '', '', 1, '', 1, 1, 1, '', '', 1, 1, NULL, NULL, 0")
     with pytest.raises(StorageError, match="restore a backup"):
         migrate(f"sqlite:///{path}")
 

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
-from gatepost.controlplane.ports import AuditFilter, LogFilter, ResultFilter, UserFilter
+from gatepost.controlplane.ports import (
+    AuditFilter,
+    DenialKind,
+    DeviceFilter,
+    DeviceOrder,
+    Footing,
+    LogFilter,
+    Mark,
+    OwnedSerial,
+    RegistrationFilter,
+    RegistrationOrder,
+    ResultFilter,
+    UserFilter,
+)
 from tests.storage import samples
 
 if TYPE_CHECKING:
@@ -60,10 +73,70 @@ def _use_every_port(records: Records) -> None:
     for line in (LogFilter(), LogFilter(registration_id="x"), LogFilter(check_id="x")):
         records.posture_log.read(1, 10, 10, line)
     _use_evidence(records, registration, check)
+    _use_fleet(records, registration)
+    _use_denials(records, registration, check)
+    records.results.find_one(1, registration.number, check.number)
     records.devices.revoke(1, registration.number, 0)
+    records.devices.unrevoke(1, registration.number)
     records.checks.replace(check)
     records.checks.find(1, check.id)
     records.checks.remove(1, check.number)
+
+
+def _use_fleet(records: Records, registration: Registration) -> None:
+    """Ask for lists in every order, each way, from the beginning and from a mark on, and by every filter."""
+    for order in DeviceOrder:
+        mark = Mark(1 if order in {DeviceOrder.CREATED, DeviceOrder.LAST_SEEN, DeviceOrder.ACTIVE} else "a", 1)
+        for descending, after in ((False, None), (True, None), (False, mark), (True, mark)):
+            records.fleet.devices(1, DeviceFilter(order=order, descending=descending), after, 100)
+    for each in RegistrationOrder:
+        mark = Mark(1 if each is RegistrationOrder.CREATED else "a", 1)
+        for descending, after in ((False, None), (True, mark)):
+            records.fleet.registrations(1, RegistrationFilter(order=each, descending=descending), after, 100)
+    for wanted in (
+        DeviceFilter(search="nobody@", order=DeviceOrder.NAME),
+        DeviceFilter(email="a@b"),
+        DeviceFilter(seen_after=1, seen_before=9, order=DeviceOrder.LAST_SEEN),
+    ):
+        records.fleet.devices(1, wanted, Mark("a" if wanted.search else 1, 1), 100)
+    for asked in (
+        RegistrationFilter(ids=("x", "y")),
+        RegistrationFilter(device_id="x"),
+        RegistrationFilter(search="x"),
+        RegistrationFilter(emails=("a@b",)),
+    ):
+        records.fleet.registrations(1, asked, None, 100)
+    records.fleet.devices(1, DeviceFilter(ids=("x", "y")), None, 100)
+    records.fleet.device(1, registration.device.id)
+    records.fleet.of_device(1, registration.device.number)
+    records.fleet.waiting(1, 0, 100)
+    records.fleet.twins(1, registration.device)
+    records.devices.see(registration, "1", 0)
+    records.devices.accept(1, registration.number)
+    records.devices.report_facts(1, registration.number, None)
+    records.devices.change_facts(1, registration.device.number, registration.device.facts, 0)
+    other = samples.store_registration(records, 1, 2)
+    records.devices.delete(1, other.number, 0)
+    records.devices.delete_device(1, other.device.number, 0)
+
+
+def _use_denials(records: Records, registration: Registration, check: StoredCheck) -> None:
+    denial = records.denials.add(samples.denial(1))
+    records.denials.find(1, denial.id)
+    records.denials.page(1, 0, 100)
+    records.denials.among(1, DenialKind.KEY, (b"a", b"b"))
+    records.denials.lift(1, "x")
+    records.denials.remove(1, denial.id)
+    footing = Footing(registration=registration.number, check=check.number, key_digest=b"k", certificate_digest=b"c")
+    records.footings.put(1, footing)
+    records.footings.resting_on(1, b"k", (0, 0), 100)
+    records.proved_keys.prove(1, b"k", registration.number, 9)
+    records.proved_keys.ever(1, b"k")
+    records.proved_keys.of(1, registration.number)
+    records.serial_numbers.replace(1, (OwnedSerial(serial_key="s-1", serial_number="S-1", added_at=1),))
+    records.serial_numbers.page(1, "", 100)
+    records.serial_numbers.holds(1, "s-1")
+    records.serial_numbers.missing(1, "", 100)
 
 
 def _use_evidence(records: Records, registration: Registration, check: StoredCheck) -> None:

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from gatepost.storage import results
+from gatepost.storage import denial_tables, results
 from gatepost.storage.tables import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
 POSTGRESQL = postgresql.base.PGDialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own is untyped.
+assert denial_tables.denials.metadata is metadata  # its tables are among those below
 HOT = ["registrations", "results", "posture_log"]
 
 

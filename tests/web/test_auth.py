@@ -174,9 +174,11 @@ async def test_a_route_answers_to_the_scopes_that_reach_it_and_to_no_other(
             content=b"{",
             headers={"Authorization": f"Bearer {token}"},
         )
-        refused = (403, Code.NOT_ALLOWED) == (answer.status_code, (answer.json()["errors"] or [{"code": 0}])[0]["code"])
+        is_list = answer.headers["content-type"].startswith("text/csv")
+        errors = [] if is_list else answer.json()["errors"]
+        refused = (403, Code.NOT_ALLOWED) == (answer.status_code, (errors or [{"code": 0}])[0]["code"])
         assert reaches((held,), needed) != refused, (method, path)
-        assert not refused or needed in answer.json()["errors"][0]["message"]
+        assert not refused or needed in errors[0]["message"]
 
 
 async def test_a_route_without_a_scope_is_reached_by_nobody(services: Services, created: NewAccount) -> None:

@@ -22,6 +22,9 @@ async def test_the_openapi_document_declares_the_envelope_for_every_status(stran
     for operation in operations:
         assert {"200", *map(str, STATUSES.values())} == set(operation["responses"])
         for status, answer in operation["responses"].items():
+            if list(answer["content"]) == ["text/csv"]:
+                assert ("200", "get_serial_numbers") == (status, operation["operationId"])
+                continue
             reference = answer["content"]["application/json"]["schema"]["$ref"]
             expected = r"(Envelope|Page)_.*" if status == "200" else "Failure"
             assert re.fullmatch(f"#/components/schemas/{expected}", reference)

@@ -70,6 +70,8 @@ def test_an_operation_answers_as_the_document_says(operation: Any, mode: Generat
         response = case.call(
             base_url=f"http://127.0.0.1:{server.port}", headers={"Authorization": f"Bearer {server.account.token}"}
         )
-        case.validate_response(response, checks=CHECKS)
+        # Too large is a refusal, too, and comes before anything is looked at; the check does not know its number.
+        known = [check for check in CHECKS if response.status_code != 413 or check is not negative_data_rejection]
+        case.validate_response(response, checks=known)
 
     answers()

@@ -16,7 +16,12 @@ from gatepost.core.check import Evidence, OperatingSystem, Purpose, TrustStore
 from gatepost.core.evaluation import Status
 from gatepost.core.finding import KeyState, StoreKind
 from gatepost.core.pem import scan_pem
-from gatepost.core.possession import build_statement, issue_nonce
+from gatepost.core.possession import (
+    build_enrollment_statement,
+    build_statement,
+    issue_enrollment_nonce,
+    issue_nonce,
+)
 from gatepost.core.reason import Reason
 from gatepost.wire import checks, device, jws
 
@@ -116,6 +121,16 @@ CHECK = checks.CheckDocument(
 )
 
 ENROLLMENT = device.Enrollment(aud=SERVER, key=jws.to_jwk(DEVICE_POINT), facts=FACTS)
+CHALLENGE = device.Challenge(aud=AUDIENCE, key=jws.to_jwk(DEVICE_POINT))
+ENROLLMENT_NONCE = issue_enrollment_nonce(b"\x02" * 32, bytes.fromhex(ACCOUNT), THUMBPRINT, ISSUED_AT)
+CERTIFIED_ENROLLMENT = device.CertifiedEnrollment(
+    aud=AUDIENCE,
+    key=jws.to_jwk(DEVICE_POINT),
+    facts=FACTS,
+    nonce=ENROLLMENT_NONCE,
+    certificate=LAPTOP.der,
+    signature=LAPTOP_KEY.sign(build_enrollment_statement(AUDIENCE, THUMBPRINT, ENROLLMENT_NONCE, LAPTOP.sha256)),
+)
 SYNC = device.Sync(aud=AUDIENCE, checks_version=7)
 WAIT = device.Wait(aud=AUDIENCE, checks_version=7)
 REPORT = device.Report(
@@ -135,6 +150,8 @@ CHECKS = checks.Checks(
 )
 SIGNED = {
     jws.Kind.ENROLLMENT: ENROLLMENT,
+    jws.Kind.CHALLENGE: CHALLENGE,
+    jws.Kind.PROOF: CERTIFIED_ENROLLMENT,
     jws.Kind.SYNC: SYNC,
     jws.Kind.WAIT: WAIT,
     jws.Kind.REPORT: REPORT,
@@ -149,6 +166,7 @@ ANSWERS = {
         device_id="e187b810-d58c-4b4a-b305-802bcf504274",
         account_key=jws.to_jwk(ACCOUNT_POINT),
     ),
+    "challenged": device.Challenged(nonce=ENROLLMENT_NONCE),
     "synced": device.Synced(nonce=NONCE, checks_version=7, checks="a.b.c"),
     "called": device.Called(report_now=True, again_in=30),
     "acknowledgement": device.Acknowledgement(

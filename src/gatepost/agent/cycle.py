@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from gatepost.client.transport import Server
     from gatepost.core.certificate import Certificate
     from gatepost.stores.interface import Store
+    from gatepost.wire.device import Enrolled
 
 _CLOCKS_APART: Final = 60_000
 """ms by which the clocks of two server processes may be apart."""
@@ -307,13 +308,25 @@ def facts_of(host: Host) -> Facts:
 
 def enroll(state: StateFolder, server: Server, token: str, host: Host, authorities: str | None) -> EnrolledAs:
     """Enrol this device: make its key, hand it in with the token, and keep who it is now. Nothing is kept of a refusal."""
+
+    def introduce(key: DeviceKey) -> Enrolled:
+        document = Enrollment(aud=server.url, key=jws.to_jwk(key.point), facts=facts_of(host))
+        return server.enroll(token, key.sign(jws.Kind.ENROLLMENT, document))
+
+    return keep_enrollment(state, server, introduce, authorities)
+
+
+def keep_enrollment(
+    state: StateFolder, server: Server, introduce: Callable[[DeviceKey], Enrolled], authorities: str | None
+) -> EnrolledAs:
+    """Make the device's key, let ``introduce`` hand it in, and keep who the device is now; nothing is kept of a refusal."""
     state.create()
     if state.enrolled:
         known = state.load_registration()
         problem = f"holds an enrolment with {known.server} already"
         raise InputError("--state", f"{state.path} {problem}", "remove it first with `gatepost agent unenroll`")
     try:
-        enrolled = _introduce(state.make_key(), server, token, host, authorities)
+        enrolled = _believe(introduce(state.make_key()), server, authorities)
         state.save_progress(Progress())
         state.save_registration(enrolled)
     except BaseException:
@@ -322,9 +335,8 @@ def enroll(state: StateFolder, server: Server, token: str, host: Host, authoriti
     return enrolled
 
 
-def _introduce(key: DeviceKey, server: Server, token: str, host: Host, authorities: str | None) -> EnrolledAs:
-    """Hand the key in, and return who this device is; an account's key that is none could never be trusted later."""
-    answer = server.enroll(token, key.sign(jws.Kind.ENROLLMENT, _enrollment(server, key, host)))
+def _believe(answer: Enrolled, server: Server, authorities: str | None) -> EnrolledAs:
+    """Return who this device is; an account's key that is none could never be trusted later."""
     try:
         jws.from_jwk(answer.account_key, "account_key")
     except InputError as error:
@@ -337,7 +349,3 @@ def _introduce(key: DeviceKey, server: Server, token: str, host: Host, authoriti
         device_id=answer.device_id,
         account_key=answer.account_key,
     )
-
-
-def _enrollment(server: Server, key: DeviceKey, host: Host) -> Enrollment:
-    return Enrollment(aud=server.url, key=jws.to_jwk(key.point), facts=facts_of(host))

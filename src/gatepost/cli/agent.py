@@ -6,11 +6,12 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, TypedDict, Unpack
 
 import click
 import msgspec
 
+from gatepost.agent.certified import Witness, enroll_by_certificate, first_certificate
 from gatepost.agent.cycle import Agent, Disclosure
 from gatepost.agent.cycle import enroll as enroll_device
 from gatepost.agent.host import Host, read_host
@@ -26,11 +27,13 @@ from gatepost.cli.shown import show_verdicts
 from gatepost.cli.words import COULD_NOT_TELL
 from gatepost.client.identity import LAST_REPORT, StateFolder
 from gatepost.client.transport import Server
+from gatepost.core.check import Locations
 from gatepost.core.evaluation import Status
 from gatepost.errors import InputError, StateError
 
 if TYPE_CHECKING:
     from gatepost.agent.status import LastCycle
+    from gatepost.cli.settings import AgentSettings
     from gatepost.core.check import Check
     from gatepost.stores.interface import Store
 
@@ -38,6 +41,7 @@ _STATE: Final = Path("/var/lib/gatepost")
 _TOKEN_VARIABLE: Final = "GATEPOST_ENROLLMENT_TOKEN"  # noqa: S105 - the name of a variable.
 _TOKEN: Final = re.compile(r"[!-~]{1,512}")
 """What may stand in a header; whether it is a token, the server knows."""
+_ACCOUNT: Final = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
 _WORST: Final = {Status.PASS: 0, Status.FAIL: 1, Status.ERROR: COULD_NOT_TELL}
 
 
@@ -58,6 +62,17 @@ _config_option = click.option(
 _format_option = click.option("--format", "form", type=Choice(["text", "json"]), default="text", show_default=True)
 
 
+class _EnrollOptions(TypedDict):
+    server: str
+    token_file: Path | None
+    account: str | None
+    certificate: Path | None
+    key: Path | None
+    server_ca: Path | None
+    state: Path
+    config: Path | None
+
+
 @click.group()
 def agent() -> None:
     """Enrol this device with a server, report, and show the last results."""
@@ -66,18 +81,41 @@ def agent() -> None:
 @agent.command()
 @click.option("--server", required=True, envvar="GATEPOST_SERVER", help="https://HOST[:PORT] of the server.")
 @click.option("--token-file", type=click.Path(path_type=Path), help=f"File with the token. [or: {_TOKEN_VARIABLE}]")
+@click.option("--account", metavar="ID", help="Enrol by a certificate instead, in this account: 32 hex digits.")
+@click.option("--certificate", type=click.Path(path_type=Path), help="The certificate that vouches for it, PEM.")
+@click.option("--key", type=click.Path(path_type=Path), help="Its private key, PEM.  [default: in --certificate]")
 @click.option("--server-ca", type=click.Path(path_type=Path), help="Trust this CA for the server, not the system's.")
 @_state_option
 @_config_option
-def enroll(server: str, token_file: Path | None, server_ca: Path | None, state: Path, config: Path | None) -> None:
-    """Enrol this device: it makes a key, and the token admits it once."""
-    settings = read_agent_settings(config)
-    token = _token(token_file)
-    authorities = read_text(server_ca, "--server-ca") if server_ca else None
-    with Server(server, authorities) as connection:
-        enrolled = enroll_device(StateFolder(state), connection, token, read_host(settings.facts), authorities)
+def enroll(**given: Unpack[_EnrollOptions]) -> None:
+    """Enrol this device: it makes a key, which a token admits, or a certificate whose key signs for it."""
+    settings = read_agent_settings(given["config"])
+    witness = _witness(given, settings)
+    token = "" if witness else _token(given["token_file"])
+    authorities = read_text(given["server_ca"], "--server-ca") if given["server_ca"] else None
+    folder, host = StateFolder(given["state"]), read_host(settings.facts)
+    with Server(given["server"], authorities) as connection:
+        if witness is None:
+            enrolled = enroll_device(folder, connection, token, host, authorities)
+        else:
+            enrolled = enroll_by_certificate(folder, connection, witness, host, authorities)
     click.echo(f"enrolled with {enrolled.server} as device {enrolled.device_id}")
     click.echo("next: gatepost agent run --once", err=True)
+
+
+def _witness(given: _EnrollOptions, settings: AgentSettings) -> Witness | None:
+    """Return what vouches for the device; None where a token is to do it."""
+    path, account = given["certificate"], given["account"]
+    if path is None and account is None and given["key"] is None:
+        return None
+    if path is None or account is None or given["token_file"] is not None:
+        raise InputError("--certificate", "goes with --account, and not with --token-file", "both, or a token")
+    if not _ACCOUNT.fullmatch(account):
+        raise InputError("--account", f"is {account!r}", "the account's id: 32 hex digits")
+    certificate = first_certificate(read_text(path, "--certificate"))
+    paths = tuple(str(item.absolute()) for item in (path, given["key"]) if item is not None)
+    (store,) = find_stores(Locations(trust_stores=(), paths=paths), settings)
+    return Witness(account_id=account.lower(), certificate=certificate, store=store)
 
 
 @agent.command()

@@ -17,11 +17,12 @@ import click
 import msgspec
 
 from gatepost.cli.choice import Choice
+from gatepost.cli.named_server import TOKEN_VARIABLE, named_server
 from gatepost.core.device import VARIABLES, DeviceFacts, MissingFact, parse_template, render_template
-from gatepost.errors import InputError
+from gatepost.errors import ConflictError, InputError
 from gatepost.pki.authority import Made, Output, create_authority, open_authority
 from gatepost.pki.authority import issue as issue_certificate
-from gatepost.pki.folder import REVOCATION_LIST, read_bounded
+from gatepost.pki.folder import CERTIFICATE, REVOCATION_LIST, read_bounded
 from gatepost.pki.request import (
     MAXIMUM_PATH_LENGTH,
     AuthorityRequest,
@@ -80,6 +81,17 @@ class _IssueOptions(_SpanOptions):
     name: str | None
     p12: bool
     p12_password_file: Path | None
+    form: str
+
+
+class _RevokeOptions(TypedDict):
+    ca: Path
+    serial: str | None
+    certificate: Path | None
+    reason: str
+    server: str | None
+    account: str | None
+    server_ca: Path | None
     form: str
 
 
@@ -213,19 +225,44 @@ def issue(**given: Unpack[_IssueOptions]) -> None:
     show_default=True,
     help="Why.",
 )
+@click.option("--server", metavar="URL", help=f"Also deny it on this server, with the token in {TOKEN_VARIABLE}.")
+@click.option("--account", metavar="ID", help="In this account of the server: 32 hex digits.")
+@click.option("--server-ca", type=_file, metavar="FILE", help="Trust this CA for the server, not the system's.")
 @_form
-def revoke(ca: Path, serial: str | None, certificate: Path | None, reason: str, form: str) -> None:
+def revoke(**given: Unpack[_RevokeOptions]) -> None:
     """Revoke a certificate; the next list made with `gatepost pki crl` has it."""
+    ca = given["ca"]
     authority = open_authority(ca, "--ca")
-    if (serial is None) == (certificate is None):
+    if (given["serial"] is None) == (given["certificate"] is None):
         raise InputError("--serial", "and --certificate are both given or both missing", "one of the two")
-    if certificate is not None:
-        found = certificate_serial(read_bounded(certificate, "--certificate"), authority)
+    if given["certificate"] is not None:
+        found = certificate_serial(read_bounded(given["certificate"], "--certificate"), authority)
     else:
-        found = parse_serial(serial or "")
-    revocation = revoke_certificate(authority, found, RevocationReason(reason), datetime.now(UTC))
+        found = parse_serial(given["serial"] or "")
+    server = named_server(given["server"], given["account"], given["server_ca"])
+    try:
+        shown: msgspec.Struct = revoke_certificate(
+            authority, found, RevocationReason(given["reason"]), datetime.now(UTC)
+        )
+    except ConflictError as error:
+        # The server may not have heard of it: an earlier call may have ended half-way.
+        if server is None:
+            raise
+        shown = _Known(serial=found)
+        click.echo(f"{error.kind} {error.problem}", err=True)
     click.echo(f"the list does not have it yet: gatepost pki crl --ca {ca}", err=True)
-    _show(revocation, form)
+    if server is not None:
+        issuer = read_bounded(ca / CERTIFICATE, "--ca").decode("ascii", "replace")
+        document = {"issuer": issuer, "serial_number": str(int(found, 16)), "reason": "certificate-revoked"}
+        server.post("/gatepost/deny-list", document)
+        click.echo(f"{given['server']} refuses it from now on", err=True)
+    _show(shown, given["form"])
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """A certificate that was revoked before."""
+
+    serial: str
 
 
 @pki.command()

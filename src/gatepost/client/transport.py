@@ -18,7 +18,7 @@ import msgspec
 from gatepost.core.possession import NONCE_LENGTH
 from gatepost.core.reason import Reason
 from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError, TransportError
-from gatepost.wire.device import Acknowledgement, Called, Enrolled, Refusal, Synced
+from gatepost.wire.device import Acknowledgement, Called, Challenged, Enrolled, Refusal, Synced
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,7 +73,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _tls_context(authorities: str | None) -> ssl.SSLContext:
+def tls_context(authorities: str | None) -> ssl.SSLContext:
     """Trust ``authorities``, or where None is given the system's; whatever is given and is none raises `InputError`."""
     # Not `create_default_context`, which writes the connection's secrets where the environment says.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -94,7 +94,7 @@ class Server:
     def __init__(self, url: str, authorities: str | None = None) -> None:
         self._url = check_server_url(url, "--server")
         self._client = httpx2.Client(
-            verify=_tls_context(authorities), trust_env=False, follow_redirects=False, timeout=_TIMEOUT
+            verify=tls_context(authorities), trust_env=False, follow_redirects=False, timeout=_TIMEOUT
         )
 
     def __enter__(self) -> Self:
@@ -115,6 +115,14 @@ class Server:
     def enroll(self, token: str, document: bytes) -> Enrolled:
         """Enrol with a token."""
         return self._post("/device/v1/enroll", document, Enrolled, {"Authorization": f"Bearer {token}"})
+
+    def challenge(self, document: bytes) -> Challenged:
+        """Ask for a nonce to enrol by a certificate."""
+        return self._post("/device/v1/challenge", document, Challenged, {})
+
+    def prove(self, document: bytes) -> Enrolled:
+        """Enrol by the proof of a certificate."""
+        return self._post("/device/v1/prove", document, Enrolled, {})
 
     def synchronise(self, document: bytes) -> Synced:
         """Ask for a nonce and for newer checks."""

@@ -17,6 +17,7 @@ from gatepost.core.check import MAXIMUM_REPORTED, Check
 from gatepost.core.device import DeviceFacts
 from gatepost.core.evaluation import Status, evaluate
 from gatepost.core.finding import Candidate, Fault, Findings, KeyState, Location, Nearby, Proof
+from gatepost.core.reason import Reason
 from gatepost.core.replay import extract_facts, tells
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 _DIGEST: Final = 16
 """Bytes of SHA-256 that tell whether two claims are the same; nothing but writing less rests on it."""
+
+
+DECIDED_ELSEWHERE: Final = frozenset(
+    {Reason.CERTIFICATE_SHARED, Reason.CERTIFICATE_DENIED, Reason.CERTIFICATE_REVOKED, Reason.DEVICE_PENDING}
+)
+"""Reasons of results that something else than the certificates and the check decided: no change of the check ends them."""
 
 
 class _KeptCandidate(msgspec.Struct, frozen=True, array_like=True):
@@ -124,7 +131,7 @@ def keep_evidence(records: Records, reported: Reported, result: Result, known: b
         check=reported.number,
         registration=reported.registration,
         check_version=result.check_version,
-        status=result.status,
+        status=_status(result),
         measured_at=result.measured_at,
         ends_at=result.ends_at,
         facts=b"" if extracted is None else msgspec.msgpack.encode(extracted),
@@ -143,12 +150,16 @@ def renew_evidence(records: Records, account: int, stored: StoredResult) -> None
         check=stored.check,
         registration=stored.registration,
         check_version=result.check_version,
-        status=result.status,
+        status=_status(result),
         measured_at=result.measured_at,
         ends_at=result.ends_at,
         facts=b"",
     )
     records.evidence.renew(account, evidence)
+
+
+def _status(result: Result) -> str:
+    return result.status if DECIDED_ELSEWHERE.isdisjoint(result.reasons) else ""
 
 
 def judge_again(

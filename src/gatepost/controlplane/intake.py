@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from gatepost.controlplane.counters import UNCOUNTED
+from gatepost.controlplane.denying import hold_against_denials, note_ground, rests_anew
+from gatepost.controlplane.duplicates import settle
 from gatepost.controlplane.evidence import Reported, keep_evidence
+from gatepost.controlplane.facts import record_facts
+from gatepost.controlplane.judgement import Judged, Judgement
 from gatepost.controlplane.late_log import LateLog
 from gatepost.controlplane.meanwhile import tell_meanwhile
 from gatepost.controlplane.overruling import overrule
-from gatepost.controlplane.ports import StoredResult
-from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Judged, Judgement, Posture
+from gatepost.controlplane.ports import SEEN_WITHIN, StoredResult
+from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Posture
 from gatepost.controlplane.sharing import (
     is_owner,
     note_proof,
@@ -206,12 +210,16 @@ class Intake:
         account = registration.account
         if not records.devices.advance(account, registration.number, judged.sequence, judged.digest, now):
             return self._repeated(records, judged)
+        _note_device(records, judged, now)
         version = records.checks.version(account)
         if version != judged.view.version:
             # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
             return Recorded(self._acknowledge(msgspec.structs.replace(judged, judgements=()), version))
         known = {item.check: item for item in records.results.find(account, registration.number)}
-        answered = tuple(_hold_against_sharing(records, judged, item) for item in judged.judgements)
+        answered = tuple(hold_against_denials(records, account, item) for item in judged.judgements)
+        if registration.pending is not None:
+            answered = settle(records, registration, answered, now)
+        answered = tuple(_hold_against_sharing(records, judged, item) for item in answered)
         for judgement in answered:
             _write(records, judged, judgement, known.get(judgement.live.stored.number))
         _end_unanswered(records, judged, known, now)
@@ -250,6 +258,14 @@ def _keys(judged: Judged) -> Iterator[tuple[int, bytes]]:
             yield judged.registration.account, judgement.key_digest
 
 
+def _note_device(records: Records, judged: Judged, now: int) -> None:
+    """Note what a report says of its device beside its checks."""
+    registration = judged.registration
+    if now // SEEN_WITHIN != registration.last_seen_at // SEEN_WITHIN:
+        records.devices.see(registration, judged.client_version, now)
+    record_facts(records, registration, judged.facts, now)
+
+
 def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement) -> Judgement:
     """Note the key that was proved; where another live device proved it too, and the check denies that, nobody passes."""
     if judgement.key_digest is None:
@@ -279,7 +295,7 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
         registration=registration,
         number=check,
         check=judgement.live.check,
-        facts=judged.registration.device.facts,
+        facts=judged.facts.named,
         held=judgement.held,
     )
     digest = keep_evidence(records, reported, result, known.claim_digest if known else None)
@@ -299,6 +315,8 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
             reports=known.repeats + 1 if known else 1,
         )
         records.posture_log.append(account, registration, check, entry)
+    anew = rests_anew(known, judgement)
+    same = known is not None and known.result.certificate == result.certificate
     records.results.put(
         account,
         StoredResult(
@@ -310,9 +328,12 @@ def _write(records: Records, judged: Judged, judgement: Judgement, known: Stored
             logged_at=result.judged_at if known is None or news else known.logged_at,
             repeats=repeats,
             key_digest=judgement.key_digest,
+            traced=anew or (same and known is not None and known.traced),
             claim_digest=digest,
         ),
     )
+    if anew and judgement.ground is not None:
+        note_ground(records, account, (registration, check), judgement.ground)
 
 
 def _end_unanswered(records: Records, judged: Judged, known: dict[int, StoredResult], now: int) -> None:

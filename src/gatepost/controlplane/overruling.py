@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gatepost.controlplane.evidence import renew_evidence
+from gatepost.core.evaluation import Status
 from gatepost.core.log import PostureEntry
 
 if TYPE_CHECKING:
     from gatepost.controlplane.ports import Records, StoredResult
+    from gatepost.core.reason import Reason
     from gatepost.core.result import Result
 
 
@@ -28,3 +30,10 @@ def overrule(records: Records, account: int, stored: StoredResult, result: Resul
     overruled = msgspec.structs.replace(stored, result=result, logged_at=result.judged_at, repeats=0)
     records.results.put(account, overruled)
     renew_evidence(records, account, overruled)
+
+
+def refuse(result: Result, reason: Reason) -> Result:
+    """Turn a pass into a fail; what already fails stays as it is."""
+    if result.status is not Status.PASS:
+        return result
+    return msgspec.structs.replace(result, status=Status.FAIL, reasons=(reason,))

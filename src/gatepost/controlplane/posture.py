@@ -14,92 +14,53 @@ import msgspec
 
 from gatepost.controlplane.checks import compile_check, parse_options
 from gatepost.controlplane.counters import UNCOUNTED
+from gatepost.controlplane.denying import find_denied, ground_under
 from gatepost.controlplane.enrollment import check_audience
 from gatepost.controlplane.evidence import Held
-from gatepost.controlplane.keys import AccountKeys, load_keys
+from gatepost.controlplane.facts import compare, named_by_certificates
+from gatepost.controlplane.judgement import AccountView, FactChange, Judged, Judgement, LiveCheck
+from gatepost.controlplane.keys import load_keys
 from gatepost.controlplane.meanwhile import describe_meanwhile
-from gatepost.controlplane.ports import Registration, StoredCheck
 from gatepost.controlplane.received import describe_expected, describe_received
+from gatepost.controlplane.settings import load_enrollment_settings
 from gatepost.controlplane.sharing import proved_key
-from gatepost.core.check import Check
+from gatepost.core.denial import Denied
 from gatepost.core.evaluation import evaluate
 from gatepost.core.finding import Proof
 from gatepost.core.log import PostureEntry
 from gatepost.core.possession import MAXIMUM_NONCE_AGE, issue_nonce, nonce_is_fresh, nonce_issued_at
 from gatepost.core.reason import Reason
 from gatepost.core.report import Binding, Claim, prove
-from gatepost.core.result import Result, conclude
+from gatepost.core.result import conclude
 from gatepost.errors import InputError, ReportRefusedError
 from gatepost.wire import jws
 from gatepost.wire.checks import CHECKS_VALID_FOR, Checks, authorities_from_core, check_from_core
-from gatepost.wire.device import Report, Sync, Synced, Wait, certificates_to_core, claim_to_core, decode, instant
+from gatepost.wire.device import (
+    Report,
+    Sync,
+    Synced,
+    Wait,
+    certificates_to_core,
+    claim_to_core,
+    decode,
+    facts_to_core,
+    instant,
+)
 from gatepost.wire.management.check_options import Sharing
+from gatepost.wire.management.enrollment import FactRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatepost.controlplane.counters import Counters
-    from gatepost.controlplane.ports import Records, Storage
+    from gatepost.controlplane.ports import Records, Registration, Storage, StoredCheck
+    from gatepost.core.check import Check
+    from gatepost.core.device import DeviceFacts
     from gatepost.core.evaluation import Evaluation
     from gatepost.core.finding import Candidate, Location
 
 DEFAULT_SCHEDULE: Final = 300
 """Seconds between reports of a device that has no check."""
-
-
-class LiveCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored check, compiled: what evaluation uses, and its name."""
-
-    stored: StoredCheck
-    check: Check
-    name: str
-    deny_shared: bool = False
-
-
-class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """What judging needs of an account, valid for one version of its checks."""
-
-    number: int
-    public_id: str
-    keys: AccountKeys
-    version: int
-    checks: tuple[LiveCheck, ...]
-
-    def checks_for(self, registration: Registration) -> tuple[LiveCheck, ...]:
-        """Return the checks that concern this device: those for its operating system."""
-        system = device_type(registration)
-        return tuple(item for item in self.checks if item.check.operating_system == system)
-
-
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of one check with what the log shows of it."""
-
-    live: LiveCheck
-    result: Result
-    entry: PostureEntry
-    held: Held
-    """What the report held for the check, proved: what a changed check is asked of."""
-    key_digest: bytes | None = None
-    """The key that was proved, where one was."""
-    meanwhile: dict[str, object] | None = None
-    """What the device says of the time before, in which it could not report: for the log alone."""
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A report that may be recorded: whose it is, its sequence and digest, and a judgement for each check it answered."""
-
-    registration: Registration
-    view: AccountView
-    sequence: int
-    digest: bytes
-    measured_at: int
-    """When the nonce that it answers was issued, in ms."""
-    judgements: tuple[Judgement, ...]
-
-
-def device_type(registration: Registration) -> str:
-    """Return the operating system that the device enrolled with."""
-    return registration.device.device_type
 
 
 class Posture:
@@ -153,14 +114,23 @@ class Posture:
         certificates = certificates_to_core(report.certificates)
         binding = Binding(audience=report.aud, thumbprint=registration.thumbprint, nonce=report.nonce)
         answers = {(item.id, item.version): item for item in report.checks}
-        judgements = tuple(
-            msgspec.structs.replace(
-                self._conclude(live, claim_to_core(answer, certificates), registration, binding, measured_at),
-                meanwhile=describe_meanwhile(report.meanwhile, live.check.id),
-            )
+        claims = tuple(
+            (live, claim_to_core(answer, certificates))
             for live in view.checks_for(registration)
             if (answer := answers.get((live.check.id, live.check.version))) is not None
         )
+        denied = find_denied(records, registration.account, certificates.values())
+        trial = _Trial(binding=binding, denied=denied, measured_at=measured_at, now=self._now())
+        change = _compare_facts(records, registration, facts_to_core(report.facts), claims, trial, view.accept_facts)
+        judgements = tuple(
+            msgspec.structs.replace(
+                trial.conclude(live, claim, change.named),
+                meanwhile=describe_meanwhile(report.meanwhile, live.check.id),
+            )
+            for live, claim in claims
+        )
+        for judgement in judgements:
+            self._count(judgement.held)
         return Judged(
             registration=registration,
             view=view,
@@ -168,6 +138,8 @@ class Posture:
             digest=hashlib.sha256(signed.signing_input).digest(),
             measured_at=measured_at,
             judgements=judgements,
+            facts=change,
+            client_version=report.facts.client_version,
         )
 
     def view(self, records: Records, account: int) -> AccountView:
@@ -190,7 +162,7 @@ class Posture:
 
     def _identify(self, records: Records, signed: jws.Signed) -> Registration:
         registration = records.devices.by_thumbprint(signed.thumbprint)
-        if registration is None:
+        if registration is None or registration.deleted_at is not None:
             raise ReportRefusedError(Reason.DEVICE_NOT_ENROLLED, "this device is not enrolled here")
         if not jws.verify(signed, registration.public_key):
             raise ReportRefusedError(Reason.DEVICE_NOT_ENROLLED, "the signature is not the enrolled device's")
@@ -209,30 +181,10 @@ class Posture:
             raise ReportRefusedError(Reason.NONCE_EXPIRED, detail, self.nonce(view, registration))
         return issued
 
-    def _conclude(
-        self, live: LiveCheck, claim: Claim, registration: Registration, binding: Binding, measured_at: int
-    ) -> Judgement:
-        now = self._now()
-        facts = registration.device.facts
-        findings = prove(claim, binding)
-        evaluation = evaluate(live.check, facts, findings, instant(now))
-        self._count(evaluation)
-        result = conclude(evaluation, live.check, measured_at, now)
-        entry = PostureEntry(
-            result=result,
-            expected=describe_expected(live.check, facts),
-            received=describe_received(evaluation, claim.status),
-            nonce=binding.nonce,
-            signature=_signature_of_nearest(claim, evaluation),
-            reports=1,
-        )
-        held = Held(findings=findings, status=claim.status)
-        return Judgement(live=live, result=result, entry=entry, held=held, key_digest=proved_key(evaluation))
-
-    def _count(self, evaluation: Evaluation) -> None:
-        for judged in evaluation.certificates:
-            if judged.candidate.proof is not Proof.NONE:
-                self._counters.verified(valid=judged.candidate.proof is Proof.VALID)
+    def _count(self, held: Held) -> None:
+        for candidate in held.findings.candidates:
+            if candidate.proof is not Proof.NONE:
+                self._counters.verified(valid=candidate.proof is Proof.VALID)
 
     def _sign_checks(self, view: AccountView, registration: Registration) -> str:
         live = view.checks_for(registration)
@@ -245,6 +197,67 @@ class Posture:
         )
         payload = msgspec.json.encode(document)
         return jws.sign(jws.Kind.CHECKS, payload, view.keys.signing_key, view.keys.thumbprint).decode()
+
+
+class _Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """How one report is judged: what its signatures are bound to, what is denied, and when."""
+
+    binding: Binding
+    denied: Denied
+    measured_at: int
+    now: int
+
+    def answer(self, check: Check, claim: Claim, facts: DeviceFacts) -> Evaluation:
+        """Answer a check from a claim, with these facts of the device."""
+        return evaluate(check, facts, prove(claim, self.binding), instant(self.now), self.denied)
+
+    def conclude(self, live: LiveCheck, claim: Claim, facts: DeviceFacts) -> Judgement:
+        """Answer a check, and conclude what it comes to."""
+        findings = prove(claim, self.binding)
+        evaluation = evaluate(live.check, facts, findings, instant(self.now), self.denied)
+        result = conclude(evaluation, live.check, self.measured_at, self.now)
+        entry = PostureEntry(
+            result=result,
+            expected=describe_expected(live.check, facts),
+            received=describe_received(evaluation, claim.status),
+            nonce=self.binding.nonce,
+            signature=_signature_of_nearest(claim, evaluation),
+            reports=1,
+        )
+        return Judgement(
+            live=live,
+            result=result,
+            entry=entry,
+            held=Held(findings=findings, status=claim.status),
+            key_digest=proved_key(evaluation),
+            ground=ground_under(evaluation),
+        )
+
+
+def _compare_facts(
+    records: Records,
+    registration: Registration,
+    said: DeviceFacts,
+    claims: tuple[tuple[LiveCheck, Claim], ...],
+    trial: _Trial,
+    rule: FactRule,
+) -> FactChange:
+    """Return what the device says of itself, and with which facts it is judged."""
+    recorded = registration.device.facts
+    change = FactChange(said=compare(recorded, said), named=recorded)
+    if change.said == recorded or rule is not FactRule.CERTIFICATE or registration.pending is not None:
+        return change
+    claimed = {live.check.id: claim for live, claim in claims}
+    named = named_by_certificates(
+        recorded,
+        change.said,
+        (live.check for live, _ in claims),
+        lambda check, facts: trial.answer(check, claimed[check.id], facts),
+    )
+    # What another device is known by is nobody's to take, whatever certificate they have.
+    if records.fleet.twins(registration.account, msgspec.structs.replace(registration.device, facts=named)):
+        return change
+    return msgspec.structs.replace(change, named=named)
 
 
 def _signature_of_nearest(claim: Claim, evaluation: Evaluation) -> bytes | None:
@@ -269,6 +282,7 @@ def _compile(records: Records, number: int, version: int, *, results_expire: boo
         keys=load_keys(records, number),
         version=version,
         checks=tuple(item for item in compiled if item is not None and item.check.enabled),
+        accept_facts=load_enrollment_settings(records, number).accept_facts,
     )
 
 

@@ -271,8 +271,8 @@ def _certificate_id(draft: Draft) -> str:
 
 
 def _outcome(evidence: StoredEvidence, told: _Told | None, now: int) -> Outcome:
-    """Tell what would come of a device; evidence of another version, or of one that has fallen silent, tells nothing."""
-    if told is None or evidence.check_version != told.version or not _fresh(evidence, now):
+    """Tell what would come of a device; what is old, denied, or of another version tells nothing."""
+    if told is None or evidence.check_version != told.version or not _fresh(evidence, now) or not evidence.status:
         return UNKNOWN
     return told.replay.answer(_DECODER.decode(evidence.facts))
 
@@ -283,7 +283,7 @@ def _fresh(evidence: StoredEvidence, now: int) -> bool:
 
 
 def _now(evidence: StoredEvidence | None, minimum: int, now: int) -> Status | None:
-    if evidence is None or evidence.check_version < minimum or not _fresh(evidence, now):
+    if evidence is None or not evidence.status or evidence.check_version < minimum or not _fresh(evidence, now):
         return None
     return Status(evidence.status)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gatepost.controlplane.evidence import decode_held, judge_again
+from gatepost.controlplane.denying import ground_under, is_denied, note_ground
+from gatepost.controlplane.evidence import DECIDED_ELSEWHERE, decode_held, judge_again
 from gatepost.controlplane.overruling import overrule
 from gatepost.controlplane.ports import StoredCheck
 from gatepost.controlplane.received import describe_expected, describe_received
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
 
 _GROUP: Final = 200
 """Devices in one transaction: some tens of ms, which is what a report may have to wait."""
-_NOT_OURS: Final = frozenset(
-    {Reason.CERTIFICATE_SHARED, Reason.CERTIFICATE_DENIED, Reason.CERTIFICATE_REVOKED, Reason.DEVICE_PENDING}
-)
-"""Reasons of results that something else than the certificates decided: only a report ends them."""
 
 
 class ChangedCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +134,11 @@ def _evaluation(
     now: int,
 ) -> Evaluation | None:
     """Judge again what the device reported; None where that cannot answer the changed check."""
-    if evidence.check_version != changed.before.version or not _NOT_OURS.isdisjoint(stored.result.reasons):
+    if (
+        not registration.counts
+        or evidence.check_version != changed.before.version
+        or not DECIDED_ELSEWHERE.isdisjoint(stored.result.reasons)
+    ):
         return None
     account = changed.stored.account
     claim = records.evidence.claim(account, registration.number, evidence.check)
@@ -145,7 +146,11 @@ def _evaluation(
         return None
     held = decode_held(claim)
     evaluation = judge_again(held, changed.after, changed.before, registration.device.facts, instant(now))
-    if evaluation is None or evaluation.status is not Status.PASS or not changed.deny_shared:
+    if evaluation is None or evaluation.status is not Status.PASS:
+        return evaluation
+    if is_denied(records, account, ground_under(evaluation)):
+        return None
+    if not changed.deny_shared:
         return evaluation
     key = proved_key(evaluation)
     holders = records.proved_keys.holders(account, key, now) if key else ()
@@ -162,6 +167,7 @@ def _write(
     evidence, stored, registration = subject
     account = changed.stored.account
     result = conclude(evaluation, changed.after, evidence.measured_at, now)
+    ground = ground_under(evaluation)
     news = is_news(stored.result, stored.logged_at, result)
     # The device's own verdict was on the older check, and says nothing of this one.
     entry = PostureEntry(
@@ -182,8 +188,11 @@ def _write(
         logged_at=now if news else stored.logged_at,
         repeats=0 if news else stored.repeats,
         key_digest=proved_key(evaluation),
+        traced=ground is not None or (stored.traced and result.certificate == stored.result.certificate),
     )
     records.results.put(account, judged)
+    if ground is not None:
+        note_ground(records, account, (stored.registration, stored.check), ground)
     # Where the change asks for more than was looked for, what was gathered stays evidence for the older check alone.
     _, complete = tells(changed.after, changed.before)
     renewed = msgspec.structs.replace(

@@ -7,14 +7,14 @@ Keys are told apart by their SubjectPublicKeyInfo, never by the certificate: its
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gatepost.controlplane.overruling import overrule
+from gatepost.controlplane.overruling import overrule, refuse
 from gatepost.core.certificate import Certificate
 from gatepost.core.check import Evidence
+from gatepost.core.denial import key_digest as digest_of_key
 from gatepost.core.evaluation import Status
 from gatepost.core.reason import Reason
 
@@ -44,7 +44,7 @@ def proved_key(evaluation: Evaluation) -> bytes | None:
     certificate = nearest.candidate.certificate
     if not isinstance(certificate, Certificate):
         return None
-    return hashlib.sha256(certificate.public_key.encoded).digest()
+    return digest_of_key(certificate)
 
 
 def note_proof(
@@ -77,9 +77,7 @@ def is_owner(records: Records, account: int, registration: int, key_digest: byte
 
 def refuse_shared(result: Result) -> Result:
     """Turn a pass into the fail that a shared key gives; what already fails stays as it is."""
-    if result.status is not Status.PASS:
-        return result
-    return msgspec.structs.replace(result, status=Status.FAIL, reasons=(Reason.CERTIFICATE_SHARED,))
+    return refuse(result, Reason.CERTIFICATE_SHARED)
 
 
 def refuse_others(

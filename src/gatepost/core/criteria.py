@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from gatepost.core.denial import Denied
+
 _TEXT_KINDS: Final = (NameKind.DNS, NameKind.EMAIL, NameKind.URI)
 
 
@@ -188,6 +190,22 @@ class Trusted:
         if not candidate.distrusted:
             return ()
         return (Judgement("trust", Reason.CERTIFICATE_DISTRUSTED, "not distrusted by its store", "distrusted"),)
+
+
+class NotDenied:
+    """Neither the certificate nor its key is on the deny-list. Only a server knows one: on the device nothing is denied."""
+
+    def __init__(self, denied: Denied) -> None:
+        """Take what is denied."""
+        self._denied = denied
+
+    def judge(self, candidate: Candidate, certificate: Certificate) -> tuple[Judgement, ...]:
+        """Report a denial; say nothing otherwise, as with a distrust."""
+        del candidate
+        reason = self._denied.why(certificate)
+        if reason is None:
+            return ()
+        return (Judgement("deny-list", reason, "not on the deny-list", f"serial number {certificate.serial_number}"),)
 
 
 class PrivateKey:

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from gatepost.core.name import fold
 from gatepost.errors import InputError
 
 VARIABLES: Final = ("serial_number", "hostname", "device_uuid")
@@ -48,6 +49,13 @@ def usable_fact(value: str | None) -> bool:
     plain = value.strip().lower()
     digits = plain.replace("-", "")
     return bool(digits) and plain not in _FILLERS and set(digits) not in ({"0"}, {"f"})
+
+
+def fact_key(value: str | None) -> str | None:
+    """Return the form in which two devices' facts are compared, ASCII case set aside; None for what is missing or filler."""
+    if value is None or not usable_fact(value):
+        return None
+    return fold(value.strip())
 
 
 class Template(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ Source: ``docs/reference/semantics.md``, sections 1 and 4.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -17,12 +17,14 @@ from gatepost.core.criteria import (
     CommonName,
     Criterion,
     ExtendedKeyUsage,
+    NotDenied,
     OneStep,
     PrivateKey,
     SubjectAlternativeName,
     Trusted,
     UnknownFact,
 )
+from gatepost.core.denial import Denied
 from gatepost.core.device import DeviceFacts, MissingFact, Template, render_template
 from gatepost.core.finding import Fault, Nearby
 from gatepost.core.nearest import Judged, rank
@@ -57,10 +59,15 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-def evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime) -> Evaluation:
+_NOTHING: Final = Denied()
+
+
+def evaluate(
+    check: Check, facts: DeviceFacts, findings: Findings, now: datetime, denied: Denied = _NOTHING
+) -> Evaluation:
     """Answer ``check`` from ``findings`` at the aware instant ``now``. Never raises: a crash is an error of its own."""
     try:
-        return _evaluate(check, facts, findings, now)
+        return _evaluate(check, facts, findings, now, denied)
     except Exception as error:  # noqa: BLE001 - whatever went wrong in here, the answer must be "error", never a pass or silence.
         return Evaluation(
             status=Status.ERROR,
@@ -70,8 +77,8 @@ def evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime
         )
 
 
-def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime) -> Evaluation:
-    criteria = criteria_of(check, facts)
+def _evaluate(check: Check, facts: DeviceFacts, findings: Findings, now: datetime, denied: Denied) -> Evaluation:
+    criteria = (*criteria_of(check, facts), NotDenied(denied))
     missing = next((item.variable for item in criteria if isinstance(item, UnknownFact)), "")
     step = OneStep(check.authorities, now, signs=check.signs)
     judged = rank(findings.candidates[:MAXIMUM_CANDIDATES], criteria, step, check.hardware_policies)

@@ -15,8 +15,11 @@ from gatepost.storage.bounds import PATIENCE
 from gatepost.storage.certificates import SqlCertificates
 from gatepost.storage.checks import SqlChecks
 from gatepost.storage.databases import database_of
+from gatepost.storage.denials import SqlDenials
 from gatepost.storage.devices import SqlDevices
 from gatepost.storage.evidence import SqlEvidence
+from gatepost.storage.fleet import SqlFleet
+from gatepost.storage.footings import SqlFootings
 from gatepost.storage.keybox import Keybox
 from gatepost.storage.locks import take_turn
 from gatepost.storage.posture_log import SqlPostureLog
@@ -25,6 +28,7 @@ from gatepost.storage.resources import SqlResources
 from gatepost.storage.results import SqlResults
 from gatepost.storage.revisions import confirm_revision, refuse_other_revision
 from gatepost.storage.secrets import SqlSecrets
+from gatepost.storage.serial_numbers import SqlSerialNumbers
 from gatepost.storage.tokens import SqlTokens
 from gatepost.storage.translation import storage_error
 from gatepost.storage.users import SqlUsers
@@ -39,7 +43,10 @@ if TYPE_CHECKING:
         AuditLog,
         Certificates,
         Checks,
+        Denials,
         Devices,
+        Fleet,
+        Footings,
         KeptEvidence,
         PostureLog,
         ProvedKeys,
@@ -47,6 +54,7 @@ if TYPE_CHECKING:
         Resources,
         Results,
         Secrets,
+        SerialNumbers,
         Tokens,
         Users,
     )
@@ -61,13 +69,17 @@ class SqlRecords:
         self.certificates: Certificates = SqlCertificates(connection)
         self.checks: Checks = SqlChecks(connection)
         self.devices: Devices = SqlDevices(connection)
+        self.fleet: Fleet = SqlFleet(connection)
         self.results: Results = SqlResults(connection, writing=writing)
+        self.footings: Footings = SqlFootings(connection)
         self.proved_keys: ProvedKeys = SqlProvedKeys(connection)
         self.posture_log: PostureLog = SqlPostureLog(connection)
         self.secrets: Secrets = SqlSecrets(connection, keybox)
         self.users: Users = SqlUsers(connection)
         self.resources: Resources = SqlResources(connection)
         self.audit_log: AuditLog = SqlAuditLog(connection)
+        self.denials: Denials = SqlDenials(connection)
+        self.serial_numbers: SerialNumbers = SqlSerialNumbers(connection)
         self.evidence: KeptEvidence = SqlEvidence(connection)
 
 

@@ -10,7 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import StoredEvidence
 from gatepost.storage.bounds import page
-from gatepost.storage.tables import claims, evidence, registrations
+from gatepost.storage.evidence_tables import claims, evidence
+from gatepost.storage.states import COUNTS
+from gatepost.storage.tables import registrations
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -61,8 +63,8 @@ _SCAN = (
         evidence.c.account == bindparam("account"),
         evidence.c.check_number == bindparam("check"),
         evidence.c.registration_number > bindparam("after"),
-        registrations.c.revoked_at.is_(None),
-        registrations.c.deleted_at.is_(None),
+        registrations.c.state == COUNTS,
+        registrations.c.pending.is_(None),
     )
     .order_by(evidence.c.registration_number)
     .limit(bindparam("limit"))

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gatepost.controlplane.ports import KeyHolder
 from gatepost.storage.bounds import page
 from gatepost.storage.locks import hold_keys
+from gatepost.storage.states import COUNTS
 from gatepost.storage.tables import devices, proved_keys, registrations
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _HOLDERS = (
     )
     .join(registrations, registrations.c.number == proved_keys.c.registration_number)
     .join(devices, devices.c.number == registrations.c.device_number)
-    .where(_ACCOUNT, _LIVE, registrations.c.revoked_at.is_(None))
+    .where(_ACCOUNT, _LIVE, registrations.c.state == COUNTS)
 )
 _OF_KEY = _HOLDERS.where(proved_keys.c.key_digest == bindparam("key_digest")).order_by(
     proved_keys.c.registration_number
@@ -51,7 +52,7 @@ _OF_KEY = _HOLDERS.where(proved_keys.c.key_digest == bindparam("key_digest")).or
 _SEVERAL = (
     select(proved_keys.c.key_digest)
     .join(registrations, registrations.c.number == proved_keys.c.registration_number)
-    .where(_ACCOUNT, _LIVE, registrations.c.revoked_at.is_(None))
+    .where(_ACCOUNT, _LIVE, registrations.c.state == COUNTS)
     .group_by(proved_keys.c.key_digest)
     .having(func.count() > 1)
 )
@@ -59,6 +60,19 @@ _SHARED = (
     _HOLDERS.where(proved_keys.c.key_digest.in_(_SEVERAL))
     .order_by(proved_keys.c.key_digest, proved_keys.c.registration_number)
     .limit(bindparam("limit"))
+)
+_MOST: Final = 1_000
+"""Registrations of one key, and keys of one registration: more are one incident."""
+_EVER = (
+    select(proved_keys.c.registration_number)
+    .where(_ACCOUNT, proved_keys.c.key_digest == bindparam("key_digest"))
+    .order_by(proved_keys.c.registration_number)
+    .limit(_MOST)
+)
+_OF = (
+    select(proved_keys.c.key_digest)
+    .where(_ACCOUNT, proved_keys.c.registration_number == bindparam("registration"))
+    .limit(_MOST)
 )
 _CHANGED = (proved_keys.c.account == bindparam("of_account"), proved_keys.c.key_digest == bindparam("of_key"))
 _NOBODY = update(proved_keys).where(*_CHANGED).values(owner=False)
@@ -100,6 +114,14 @@ class SqlProvedKeys:
         """Return the live registrations whose proof of this key has not ended, in the order of their numbers."""
         rows = self._connection.execute(_OF_KEY, {"account": account, "key_digest": key_digest, "now": now})
         return tuple(map(_holder, rows))
+
+    def ever(self, account: int, key_digest: bytes) -> tuple[int, ...]:
+        """Return the numbers of all registrations that ever proved this key."""
+        return tuple(self._connection.scalars(_EVER, {"account": account, "key_digest": key_digest}))
+
+    def of(self, account: int, registration: int) -> tuple[bytes, ...]:
+        """Return the keys that a registration ever proved."""
+        return tuple(self._connection.scalars(_OF, {"account": account, "registration": registration}))
 
     def shared(self, account: int, now: int, limit: int) -> tuple[KeyHolder, ...]:
         """Return the holders of every key that more than one live registration proves, ordered by key."""

@@ -10,7 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gatepost.controlplane.ports import EVERY_RESULT, StoredResult
 from gatepost.errors import NotFoundError
 from gatepost.storage.bounds import page
-from gatepost.storage.tables import checks, claims, evidence, registrations, results
+from gatepost.storage.evidence_tables import claims, evidence
+from gatepost.storage.tables import checks, registrations, results
 from gatepost.storage.verdicts import COLUMNS, result_of, values_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gatepost.storage.tables import AnyRow
 
 _KEY: Final = ("account", "registration_number", "check_number")
-_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest", "claim_digest")
+_REST: Final = (*COLUMNS, "expected", "received", "logged_at", "repeats", "key_digest", "claim_digest", "traced")
 
 
 def _put(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
@@ -51,6 +52,11 @@ _ORDER = (results.c.registration_number, results.c.check_number)
 _FIND = _SELECT.where(_IN_ACCOUNT, results.c.registration_number == bindparam("registration")).order_by(*_ORDER)
 # A result that is read in order to be written anew stays as it was read until then.
 _FIND_TO_WRITE = _FIND.with_for_update()
+_FIND_ONE = _SELECT.where(
+    _IN_ACCOUNT,
+    results.c.registration_number == bindparam("registration"),
+    results.c.check_number == bindparam("check"),
+)
 _OF_ONE = _SELECT.where(
     _IN_ACCOUNT,
     results.c.registration_number == bindparam("registration"),
@@ -77,6 +83,7 @@ def _stored_result(row: AnyRow) -> StoredResult:
         repeats=row[13],
         key_digest=row[14],
         claim_digest=row[15],
+        traced=row[16],
     )
 
 
@@ -93,6 +100,12 @@ class SqlResults:
         rows = self._connection.execute(self._find, {"account": account, "registration": registration})
         return tuple(_stored_result(row) for row in rows)
 
+    def find_one(self, account: int, registration: int, check: int) -> StoredResult | None:
+        """Return one."""
+        values = {"account": account, "registration": registration, "check": check}
+        row = self._connection.execute(_FIND_ONE, values).one_or_none()
+        return _stored_result(row) if row else None
+
     def put(self, account: int, result: StoredResult) -> None:
         """Write the newest result of its pair; raises NotFoundError when registration or check is not there."""
         values = {
@@ -104,6 +117,7 @@ class SqlResults:
             "logged_at": result.logged_at,
             "repeats": result.repeats,
             "key_digest": result.key_digest,
+            "traced": result.traced,
             "claim_digest": result.claim_digest,
             **values_of(result.result),
         }

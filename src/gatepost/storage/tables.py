@@ -47,53 +47,68 @@ metadata = MetaData(naming_convention=NAMES)
 KEY: Final = BigInteger().with_variant(Integer(), "sqlite")
 
 
-def _number() -> Column[Any]:
+def number_column() -> Column[Any]:
+    """Return a key that the database counts up."""
     return Column("number", KEY, primary_key=True, autoincrement=True)
 
 
-def _account() -> Column[Any]:
+def account_column() -> Column[Any]:
+    """Return the number of the account that a row belongs to."""
     return Column("account", BigInteger, ForeignKey("accounts.number"), nullable=False)
 
 
-def _words(name: str, *, nullable: bool = False) -> Column[Any]:
+def words(name: str, *, nullable: bool = False) -> Column[Any]:
+    """Return a column of text."""
     return Column(name, Text, nullable=nullable)
 
 
-def _integer(name: str, *, nullable: bool = False) -> Column[Any]:
+def integer(name: str, *, nullable: bool = False) -> Column[Any]:
+    """Return a column of whole numbers of 64 bits."""
     return Column(name, BigInteger, nullable=nullable)
 
 
-def _octets(name: str, *, nullable: bool = False) -> Column[Any]:
+def sorted_words(name: str, *, nullable: bool = False) -> Column[Any]:
+    """Return a column of words that are in the order of their code points in every database."""
+    kind = Text().with_variant(Text(collation="C"), "postgresql")
+    return Column(name, kind, nullable=nullable, server_default=None if nullable else text("''"))
+
+
+def _counted(name: str) -> Column[Any]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+def octets(name: str, *, nullable: bool = False) -> Column[Any]:
+    """Return a column of bytes."""
     return Column(name, LargeBinary, nullable=nullable)
 
 
 def _verdict() -> list[Column[Any]]:
     """Return the columns of a `Result` and of what it rests on; a fresh set for each table."""
     return [
-        _words("status"),
-        _words("reasons"),
-        _words("evidence", nullable=True),
-        _integer("check_version"),
-        _octets("certificate", nullable=True),
-        _integer("measured_at"),
-        _integer("judged_at"),
-        _integer("ends_at", nullable=True),
-        _words("expected"),
-        _words("received"),
+        words("status"),
+        words("reasons"),
+        words("evidence", nullable=True),
+        integer("check_version"),
+        octets("certificate", nullable=True),
+        integer("measured_at"),
+        integer("judged_at"),
+        integer("ends_at", nullable=True),
+        words("expected"),
+        words("received"),
     ]
 
 
 def _facts() -> list[Column[Any]]:
     """Return the columns of `DeviceFacts`."""
-    return [_words(name, nullable=True) for name in ("serial_number", "hostname", "device_uuid")]
+    return [words(name, nullable=True) for name in ("serial_number", "hostname", "device_uuid")]
 
 
 accounts = Table(
     "accounts",
     metadata,
-    _number(),
+    number_column(),
     Column("public_id", Text, nullable=False, unique=True),
-    _integer("created_at"),
+    integer("created_at"),
     Column("checks_version", BigInteger, nullable=False, server_default=text("0")),
     sqlite_autoincrement=True,
 )
@@ -101,19 +116,19 @@ accounts = Table(
 tokens = Table(
     "tokens",
     metadata,
-    _number(),
-    _account(),
-    _words("public_id"),
-    _words("kind"),
-    _words("name"),
+    number_column(),
+    account_column(),
+    words("public_id"),
+    words("kind"),
+    words("name"),
     Column("digest", LargeBinary, nullable=False, unique=True),
-    _words("scopes"),
-    _integer("created_at"),
-    _integer("expires_at", nullable=True),
-    _integer("uses_left", nullable=True),
-    _words("user_email", nullable=True),
-    _integer("revoked_at", nullable=True),
-    _words("created_by", nullable=True),
+    words("scopes"),
+    integer("created_at"),
+    integer("expires_at", nullable=True),
+    integer("uses_left", nullable=True),
+    words("user_email", nullable=True),
+    integer("revoked_at", nullable=True),
+    words("created_by", nullable=True),
     UniqueConstraint("account", "public_id"),
     Index(None, "account", "kind", "number"),
     sqlite_autoincrement=True,
@@ -122,13 +137,13 @@ tokens = Table(
 certificates = Table(
     "certificates",
     metadata,
-    _number(),
-    _account(),
-    _words("public_id"),
-    _words("name", nullable=True),
-    _words("certificates"),
+    number_column(),
+    account_column(),
+    words("public_id"),
+    words("name", nullable=True),
+    words("certificates"),
     Column("ca", Boolean, nullable=False),
-    _integer("uploaded_at"),
+    integer("uploaded_at"),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "number"),
     sqlite_autoincrement=True,
@@ -137,17 +152,17 @@ certificates = Table(
 checks = Table(
     "checks",
     metadata,
-    _number(),
-    _account(),
-    _words("public_id"),
-    _words("type"),
-    _words("name"),
-    _octets("document"),
-    _octets("options"),
-    _integer("version"),
-    _integer("created_at"),
-    _integer("updated_at"),
-    _words("certificate_id", nullable=True),
+    number_column(),
+    account_column(),
+    words("public_id"),
+    words("type"),
+    words("name"),
+    octets("document"),
+    octets("options"),
+    integer("version"),
+    integer("created_at"),
+    integer("updated_at"),
+    words("certificate_id", nullable=True),
     Column("minimum_version", BigInteger, nullable=False, server_default=text("0")),
     Column("trial", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("account", "public_id"),
@@ -157,62 +172,88 @@ checks = Table(
     sqlite_autoincrement=True,
 )
 
+# Beside what a device said stands what lists are sorted and searched by. ``state``: 1 has a registration that counts, 0 has
+# none, 2 is deleted; ``last_seen_at`` is to the quarter of an hour, so that few reports change an index.
 devices = Table(
     "devices",
     metadata,
-    _number(),
-    _account(),
-    _words("public_id"),
-    _words("name"),
+    number_column(),
+    account_column(),
+    words("public_id"),
+    words("name"),
     *_facts(),
-    _octets("details"),
-    _integer("created_at"),
-    _integer("updated_at"),
-    _words("device_type", nullable=True),
-    _integer("last_seen_at", nullable=True),
-    _integer("deleted_at", nullable=True),
+    octets("details"),
+    integer("created_at"),
+    integer("updated_at"),
+    words("device_type", nullable=True),
+    _counted("last_seen_at"),
+    integer("deleted_at", nullable=True),
+    _counted("state"),
+    _counted("active_registrations"),
+    sorted_words("name_key"),
+    sorted_words("client_version"),
+    sorted_words("user_email"),
+    sorted_words("serial_key", nullable=True),
+    sorted_words("hardware_key", nullable=True),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "number"),
+    Index(None, "account", "state", "number"),
+    Index(None, "account", "state", "public_id", "number"),
+    Index(None, "account", "state", "name_key", "number"),
+    Index(None, "account", "state", "last_seen_at", "number"),
+    Index(None, "account", "state", "client_version", "number"),
+    Index(None, "account", "state", "user_email", "number"),
+    Index(None, "account", "state", "active_registrations", "number"),
+    Index(None, "account", "serial_key"),
+    Index(None, "account", "hardware_key"),
     sqlite_autoincrement=True,
 )
 
+# ``state``: 1 counts, 0 is revoked, 2 is deleted; ``waiting``: 1 where an administrator has something to accept.
 registrations = Table(
     "registrations",
     metadata,
-    _number(),
-    _account(),
-    _words("public_id"),
-    _integer("device_number"),
-    _octets("public_key"),
+    number_column(),
+    account_column(),
+    words("public_id"),
+    integer("device_number"),
+    octets("public_key"),
     Column("thumbprint", LargeBinary, nullable=False, unique=True),
-    _words("user_email", nullable=True),
-    _integer("created_at"),
-    _integer("last_seen_at"),
-    _integer("last_sequence"),
-    _octets("last_digest"),
-    _integer("revoked_at", nullable=True),
-    _words("pending", nullable=True),
-    _integer("deleted_at", nullable=True),
-    _octets("reported_facts", nullable=True),
+    words("user_email", nullable=True),
+    integer("created_at"),
+    integer("last_seen_at"),
+    integer("last_sequence"),
+    octets("last_digest"),
+    integer("revoked_at", nullable=True),
+    words("pending", nullable=True),
+    integer("deleted_at", nullable=True),
+    octets("reported_facts", nullable=True),
+    Column("state", BigInteger, nullable=False, server_default=text("1")),
+    _counted("waiting"),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "number"),
     ForeignKeyConstraint(["account", "device_number"], ["devices.account", "devices.number"]),
     Index(None, "account", "device_number"),
     Index(None, "account", "user_email", "number"),
+    Index(None, "account", "state", "number"),
+    Index(None, "account", "state", "public_id", "number"),
+    Index(None, "account", "state", "user_email", "number"),
+    Index(None, "account", "waiting", "number"),
     sqlite_autoincrement=True,
 )
 
 results = Table(
     "results",
     metadata,
-    _integer("account"),
-    _integer("registration_number"),
-    _integer("check_number"),
+    integer("account"),
+    integer("registration_number"),
+    integer("check_number"),
     *_verdict(),
-    _integer("logged_at"),
-    _integer("repeats"),
-    _octets("key_digest", nullable=True),
-    _octets("claim_digest", nullable=True),
+    integer("logged_at"),
+    integer("repeats"),
+    octets("key_digest", nullable=True),
+    octets("claim_digest", nullable=True),
+    Column("traced", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("account", "registration_number", "check_number"),
     ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
     ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
@@ -224,10 +265,10 @@ results = Table(
 proved_keys = Table(
     "proved_keys",
     metadata,
-    _integer("account"),
-    _octets("key_digest"),
-    _integer("registration_number"),
-    _integer("ends_at"),
+    integer("account"),
+    octets("key_digest"),
+    integer("registration_number"),
+    integer("ends_at"),
     Column("owner", Boolean, nullable=False),
     PrimaryKeyConstraint("account", "key_digest", "registration_number"),
     ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
@@ -238,21 +279,21 @@ proved_keys = Table(
 posture_log = Table(
     "posture_log",
     metadata,
-    _number(),
-    _account(),
-    _words("registration_id"),
-    _words("device_id"),
-    _words("device_name"),
-    _octets("device_details"),
+    number_column(),
+    account_column(),
+    words("registration_id"),
+    words("device_id"),
+    words("device_name"),
+    octets("device_details"),
     *_facts(),
-    _words("user_email", nullable=True),
-    _words("check_id"),
-    _words("check_name"),
-    _words("check_type"),
+    words("user_email", nullable=True),
+    words("check_id"),
+    words("check_name"),
+    words("check_type"),
     *_verdict(),
-    _octets("nonce"),
-    _octets("signature", nullable=True),
-    _integer("reports"),
+    octets("nonce"),
+    octets("signature", nullable=True),
+    integer("reports"),
     UniqueConstraint("account", "number"),
     Index(None, "account", "registration_id", "number"),
     Index(None, "account", "check_id", "number"),
@@ -263,10 +304,10 @@ posture_log = Table(
 secrets = Table(
     "secrets",
     metadata,
-    _integer("account"),
-    _words("name"),
-    _octets("wrapped"),
-    _integer("created_at"),
+    integer("account"),
+    words("name"),
+    octets("wrapped"),
+    integer("created_at"),
     PrimaryKeyConstraint("account", "name"),
 )
 
@@ -274,13 +315,13 @@ secrets = Table(
 users = Table(
     "users",
     metadata,
-    _number(),
-    _account(),
-    _words("public_id"),
-    _words("email"),
-    _words("name"),
-    _integer("created_at"),
-    _integer("updated_at"),
+    number_column(),
+    account_column(),
+    words("public_id"),
+    words("email"),
+    words("name"),
+    integer("created_at"),
+    integer("updated_at"),
     UniqueConstraint("account", "public_id"),
     UniqueConstraint("account", "email"),
     UniqueConstraint("account", "number"),
@@ -291,98 +332,36 @@ users = Table(
 resources = Table(
     "resources",
     metadata,
-    _number(),
-    _account(),
-    _words("kind"),
-    _words("public_id"),
-    _words("name"),
-    _words("parent_id", nullable=True),
-    _octets("document"),
-    _octets("options"),
-    _integer("created_at"),
-    _integer("updated_at"),
+    number_column(),
+    account_column(),
+    words("kind"),
+    words("public_id"),
+    words("name"),
+    words("parent_id", nullable=True),
+    octets("document"),
+    octets("options"),
+    integer("created_at"),
+    integer("updated_at"),
     UniqueConstraint("account", "kind", "public_id"),
     Index(None, "account", "kind", "number"),
     Index(None, "account", "kind", "parent_id"),
     sqlite_autoincrement=True,
 )
 
-# What is denied: keys, certificates, devices. One thing may be denied for several causes, and each is lifted by itself.
-denials = Table(
-    "denials",
-    metadata,
-    _number(),
-    _account(),
-    _words("public_id"),
-    _words("kind"),
-    _octets("value"),
-    _words("reason"),
-    _words("source"),
-    _words("note"),
-    _integer("created_at"),
-    UniqueConstraint("account", "public_id"),
-    UniqueConstraint("account", "kind", "value", "source"),
-    sqlite_autoincrement=True,
-)
-
-# The serial numbers of the devices that an organisation owns.
-serial_numbers = Table(
-    "serial_numbers",
-    metadata,
-    _account(),
-    _words("serial_number"),
-    _words("note"),
-    _integer("added_at"),
-    PrimaryKeyConstraint("account", "serial_number"),
-)
-
-# What the newest report held for a check, as facts: clustered by check, since that is how a changed check asks for it.
-evidence = Table(
-    "evidence",
-    metadata,
-    _integer("account"),
-    _integer("check_number"),
-    _integer("registration_number"),
-    _integer("check_version"),
-    _words("status"),
-    _integer("measured_at"),
-    _integer("ends_at", nullable=True),
-    _octets("facts"),
-    PrimaryKeyConstraint("account", "check_number", "registration_number"),
-    ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
-    ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
-    Index(None, "account", "registration_number"),
-    sqlite_with_rowid=False,
-)
-
-# And what it held word for word, so that a changed check can be judged again.
-claims = Table(
-    "claims",
-    metadata,
-    _integer("account"),
-    _integer("registration_number"),
-    _integer("check_number"),
-    _octets("claim"),
-    PrimaryKeyConstraint("account", "registration_number", "check_number"),
-    ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
-    ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),
-    Index(None, "account", "check_number"),
-)
-
 # As in the posture log, what a line names may be gone.
 audit_log = Table(
     "audit_log",
     metadata,
-    _number(),
-    _account(),
-    _integer("at"),
-    _words("actor"),
-    _words("actor_id"),
-    _words("action"),
-    _words("kind"),
-    _words("reference"),
-    _words("before", nullable=True),
-    _words("after", nullable=True),
+    number_column(),
+    account_column(),
+    integer("at"),
+    words("actor"),
+    words("actor_id"),
+    words("action"),
+    words("kind"),
+    words("reference"),
+    words("before", nullable=True),
+    words("after", nullable=True),
     UniqueConstraint("account", "number"),
     Index(None, "account", "kind", "reference", "number"),
     sqlite_autoincrement=True,

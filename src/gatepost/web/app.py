@@ -2,8 +2,10 @@
 
     /device/…                          web/device.py        agents: enrolment, checks, reports (plain ASGI, the hot routes)
     /client/v4/accounts/{account_id}   web/management.py    what clients of the reference speak
+                                       web/devices.py       the same for devices and their registrations
     /client/v4/…/{account_id}/access   web/access.py        applications, policies, groups; web/service_tokens.py, web/people.py
     /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds; web/access_additions.py: to access
+                                       web/denials.py       what is denied; web/enrollment.py: who may enrol
     /client/v4/user, /accounts         web/tenants.py       whether a token counts, and which account it opens
     …/gatepost/preview                 web/previews.py      what a draft would come to
     /docs                              web/documentation.py the OpenAPI document and what the error numbers mean
@@ -25,7 +27,11 @@ from gatepost.web.access import ACCESS_ROUTES
 from gatepost.web.access_additions import ADDED_ACCESS_ROUTES
 from gatepost.web.additions import ADDED_ROUTES
 from gatepost.web.auth import admit
+from gatepost.web.denials import DENIAL_ROUTES
+from gatepost.web.device_filters import provide_device_list, provide_registration_list
+from gatepost.web.devices import DEVICE_ROUTES
 from gatepost.web.documentation import EnvelopeForAll, documentation, list_errors
+from gatepost.web.enrollment import ENROLLMENT_ROUTES
 from gatepost.web.errors import answer_error
 from gatepost.web.front import Front
 from gatepost.web.management import MANAGEMENT_ROUTES
@@ -58,18 +64,23 @@ def create_routes(services: Services, limits: Limits) -> Litestar:
         route_handlers=[
             get_account,
             *MANAGEMENT_ROUTES,
+            *DEVICE_ROUTES,
             *ACCESS_ROUTES,
             *SERVICE_TOKEN_ROUTES,
             *PEOPLE_ROUTES,
             *ADDED_ROUTES,
             *ADDED_ACCESS_ROUTES,
             *PREVIEW_ROUTES,
+            *DENIAL_ROUTES,
+            *ENROLLMENT_ROUTES,
         ],
         guards=[admit(services, limits)],
         dependencies={
             "account": Provide(provide_account, sync_to_thread=False),
             "services": Provide(provide_services, sync_to_thread=False),
             "wanted": Provide(provide_audit_filter, sync_to_thread=False),
+            "device_list": Provide(provide_device_list, sync_to_thread=False),
+            "registration_list": Provide(provide_registration_list, sync_to_thread=False),
             "wanted_results": Provide(provide_wanted_results, sync_to_thread=False),
             "wanted_lines": Provide(provide_log_filter, sync_to_thread=False),
         },

@@ -1,4 +1,4 @@
-"""The device API: four plain ASGI routes under ``/device/v1``, beside Litestar because they are the hot ones.
+"""The device API: six plain ASGI routes under ``/device/v1``, beside Litestar because they are the hot ones.
 
 Bodies are JWS documents (`wire.jws`), answers JSON. Every refusal has a reason; limits come before any credential is looked
 at, and reading a body has a deadline of its own.
@@ -63,6 +63,8 @@ REFUSALS: Final = (
 )
 """The words of refusals that are no `Reason`."""
 _ENROLL: Final = "/device/v1/enroll"
+_PROVE: Final = "/device/v1/prove"
+_CHALLENGE: Final = "/device/v1/challenge"
 _REPORT: Final = "/device/v1/report"
 _REFUSED: Final = {Reason.DEVICE_NOT_ENROLLED.value: 401, Reason.DEVICE_REVOKED.value: 403}
 """The status of a refused report by its reason; every other one is a conflict, 409."""
@@ -90,6 +92,8 @@ class DeviceApi:
         self._deadline = deadline
         self._routes: dict[str, Callable[[Scope, bytes], Awaitable[object]]] = {
             _ENROLL: self._enroll,
+            _CHALLENGE: self._challenge,
+            _PROVE: self._enroll_by_certificate,
             "/device/v1/sync": self._sync,
             _REPORT: self._report,
             "/device/v1/wait": self._wait,
@@ -107,7 +111,7 @@ class DeviceApi:
         if path == _REPORT:
             self._counters.refused(reason)
             (_log.info if reason == Reason.DEVICE_CLONED else _log.debug)("report refused", reason=reason)
-        elif path == _ENROLL:
+        elif path in {_ENROLL, _PROVE}:
             self._counters.enrolled(reason)
             # Of those that a limit turns away there may be any number.
             (_log.debug if reason == _LIMITED else _log.info)("enrolment refused", reason=reason)
@@ -142,6 +146,17 @@ class DeviceApi:
             raise CredentialError("enrolment needs one header `Authorization: Bearer TOKEN`")
         token = credentials[0][len(_BEARER) :].decode("ascii", "replace").strip()
         enrolled = await asyncio.to_thread(self._use.enroller.enroll, token, body)
+        self._counters.enrolled("")
+        _log.info("device enrolled", account=enrolled.account_id, registration=enrolled.registration_id)
+        return enrolled
+
+    async def _challenge(self, scope: Scope, body: bytes) -> object:
+        self._limits.enroll(scope)
+        return await asyncio.to_thread(self._use.enroller.challenge, body)
+
+    async def _enroll_by_certificate(self, scope: Scope, body: bytes) -> object:
+        self._limits.enroll(scope)
+        enrolled = await asyncio.to_thread(self._use.enroller.enroll_by_certificate, body)
         self._counters.enrolled("")
         _log.info("device enrolled", account=enrolled.account_id, registration=enrolled.registration_id)
         return enrolled

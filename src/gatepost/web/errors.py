@@ -194,7 +194,10 @@ def _of_parameters(request: Request[Any, Any, Any], error: ValidationException) 
     wrong = {str(item.get("key", "")): str(item.get("message", "")) for item in found}
     if "data" in wrong:
         return Refusal(Code.BODY_UNREADABLE, "the body is empty; one JSON object is expected")
-    known = request.route_handler.parsed_fn_signature.parameters
+    known = dict(request.route_handler.parsed_fn_signature.parameters)
+    providers = request.route_handler.resolve_dependencies()
+    for provider in (providers[name] for name in tuple(known) if name in providers):
+        known |= provider.parsed_fn_signature.parameters
     words = [f"{name} {_explain(text, known.get(name))}" for name, text in wrong.items()]
     return Refusal(Code.PARAMETER_INVALID, "; ".join(words) or error.detail)
 

@@ -16,6 +16,7 @@ from gatepost.web.errors import ASKED, Refusal
 from gatepost.web.surroundings import REQUEST
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.mtls_certificates import MAXIMUM_UPLOAD
+from gatepost.wire.management.serial_numbers import MAXIMUM_LIST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAXIMUM_BODY: Final = 64 * 1024
-"""The largest body in bytes, but for uploads of certificates."""
+"""The largest body in bytes, but for uploads of certificates and lists of serial numbers."""
 DEVICE_PREFIX: Final = "/device/"
 _HEADERS: Final = {
     b"cache-control": b"no-store",
@@ -143,7 +144,8 @@ def _refused(scope: Scope) -> Refusal | None:
 
 def _limit(scope: Scope) -> int:
     uploads = scope["method"] == "POST" and scope["path"].rstrip("/").endswith("/mtls_certificates")
-    return MAXIMUM_UPLOAD if uploads else MAXIMUM_BODY
+    lists = scope["method"] == "PUT" and scope["path"].rstrip("/").endswith("/serial-numbers")
+    return MAXIMUM_UPLOAD if uploads else MAXIMUM_LIST if lists else MAXIMUM_BODY
 
 
 def _too_large(limit: int) -> Refusal:

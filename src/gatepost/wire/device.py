@@ -33,6 +33,8 @@ _T = TypeVar("_T")
 
 MAXIMUM_REPORT: Final = 64 * 1024
 """The largest report in bytes; a device with more candidates sends the nearest."""
+MAXIMUM_CERTIFICATE: Final = 24 * 1024
+"""The largest certificate in bytes that enrols a device: in base64, twice, it fits a document."""
 MAXIMUM_CHECKS: Final = 64
 """As many checks as one device answers."""
 MAXIMUM_CHANGES: Final = 64
@@ -85,6 +87,35 @@ class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
     aud: Text
     key: JsonWebKey
     facts: Facts
+
+
+class Challenge(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed by the device's new key: who wants to enrol by a certificate, and asks for a nonce. ``aud`` names the account."""
+
+    v: Literal[1] = 1
+    aud: Text
+    key: JsonWebKey
+
+
+class Challenged(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's answer: a nonce for this key, to be answered within 15 minutes."""
+
+    nonce: Nonce
+
+
+class CertifiedEnrollment(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed by the device's new key: who wants to enrol, and by which certificate instead of a token.
+
+    ``signature`` is the certificate's key's, over the enrolment statement (`core.possession`); ``aud`` names the account.
+    """
+
+    v: Literal[1] = 1
+    aud: Text
+    key: JsonWebKey
+    facts: Facts
+    nonce: Nonce
+    certificate: Annotated[bytes, msgspec.Meta(max_length=MAXIMUM_CERTIFICATE)]
+    signature: Annotated[bytes, msgspec.Meta(max_length=1024)]
 
 
 class Enrolled(msgspec.Struct, frozen=True, kw_only=True):

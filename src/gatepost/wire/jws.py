@@ -37,6 +37,8 @@ class Kind(StrEnum):
     """The documents that are signed, by the ``typ`` of their header: one can never be taken for another."""
 
     ENROLLMENT = "gatepost-enrollment+jwt"
+    CHALLENGE = "gatepost-challenge+jwt"
+    PROOF = "gatepost-proof+jwt"
     SYNC = "gatepost-sync+jwt"
     REPORT = "gatepost-report+jwt"
     WAIT = "gatepost-wait+jwt"

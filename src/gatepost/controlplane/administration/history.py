@@ -8,8 +8,8 @@ import msgspec
 
 from gatepost.controlplane.administration.rules import find_stored
 from gatepost.controlplane.checks import system_asked
+from gatepost.controlplane.judgement import device_type
 from gatepost.controlplane.ports import EVERY_LINE, ResultFilter, StoredCheck
-from gatepost.controlplane.posture import device_type
 from gatepost.core.check import OperatingSystem
 from gatepost.core.evaluation import Status
 from gatepost.errors import NotFoundError
@@ -117,7 +117,7 @@ def counts_now(stored: StoredResult, registration: Registration, subject: Subjec
     """Tell whether a result may be used now: its time, its device, and whether its check still asks that, of that device."""
     return (
         stored.result.counts(now)
-        and registration.revoked_at is None
+        and registration.counts
         and subject.system == device_type(registration)
         and stored.result.check_version >= subject.check.minimum_version
     )

@@ -109,7 +109,7 @@ def _show(records: Records, user: User) -> UserObject:
 
 
 def _live(records: Records, user: User) -> tuple[Registration, ...]:
-    return tuple(item for item in records.devices.of_user(user.account, user.email) if item.revoked_at is None)
+    return tuple(item for item in records.devices.of_user(user.account, user.email) if item.counts)
 
 
 def _find(records: Records, account: int, user_id: str) -> User:

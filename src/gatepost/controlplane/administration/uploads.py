@@ -9,6 +9,7 @@ import msgspec
 
 from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.ports import UploadedCertificate
+from gatepost.controlplane.settings import load_enrollment_settings
 from gatepost.core.signature import public_key_of
 from gatepost.errors import ConflictError, InputError, NotFoundError
 from gatepost.wire.management.codes import Code
@@ -95,6 +96,8 @@ def remove_upload(services: Services, account: int, certificate_id: str) -> Cert
         if users:
             problem = f"is used by {len(users)} posture rule(s), such as {users[0].id}"
             raise ConflictError(_KIND, problem, "remove them first, or let them name another certificate")
+        if certificate_id in load_enrollment_settings(records, account).certificate_ids:
+            raise ConflictError(_KIND, "enrols devices, as the enrolment settings say", "change these first")
         records.certificates.remove(account, certificate_id)
         shown = show_upload(upload)
         change = Change(action="delete", kind="certificate", reference=certificate_id, before=shown)
@@ -107,7 +110,9 @@ def list_associations(services: Services, account: int, certificate_id: str) -> 
     with services.storage.reading() as records:
         _find(records, account, certificate_id)
         users = _users(records, account, certificate_id)
-    return tuple(Association(service=f"device posture rule {check.id}", status="active") for check in users)
+        enrols = certificate_id in load_enrollment_settings(records, account).certificate_ids
+    enrolment = (Association(service="device enrolment", status="active"),) if enrols else ()
+    return enrolment + tuple(Association(service=f"device posture rule {check.id}", status="active") for check in users)
 
 
 def show_upload(upload: UploadedCertificate, *, created: bool = False) -> CertificateObject:

@@ -10,21 +10,36 @@ from gatepost.controlplane.ports.audit_log import Actor, ActorKind, AuditEntry, 
 from gatepost.controlplane.ports.certificates import Certificates, UploadedCertificate
 from gatepost.controlplane.ports.checks import Checks, StoredCheck
 from gatepost.controlplane.ports.credentials import Account, Accounts, Token, Tokens
-from gatepost.controlplane.ports.devices import Device, Devices, Registration
+from gatepost.controlplane.ports.denials import Denial, DenialKind, Denials
+from gatepost.controlplane.ports.devices import SEEN_WITHIN, Device, Devices, Registration
 from gatepost.controlplane.ports.evidence import KeptEvidence, StoredEvidence
+from gatepost.controlplane.ports.fleet import (
+    Activity,
+    DeviceFilter,
+    DeviceOrder,
+    Fleet,
+    ListedDevice,
+    Mark,
+    RegistrationFilter,
+    RegistrationOrder,
+)
+from gatepost.controlplane.ports.footings import Footing, Footings
 from gatepost.controlplane.ports.posture_log import EVERY_LINE, LogFilter, PostureLine, PostureLog
 from gatepost.controlplane.ports.proved_keys import KeyHolder, ProvedKeys
 from gatepost.controlplane.ports.resources import Resource, Resources
 from gatepost.controlplane.ports.results import EVERY_RESULT, ResultFilter, Results, StoredResult
 from gatepost.controlplane.ports.secrets import Secrets
+from gatepost.controlplane.ports.serial_numbers import OwnedSerial, SerialNumbers
 from gatepost.controlplane.ports.storage import Records, Storage
 from gatepost.controlplane.ports.users import User, UserFilter, Users
 
 __all__ = [
     "EVERY_LINE",
     "EVERY_RESULT",
+    "SEEN_WITHIN",
     "Account",
     "Accounts",
+    "Activity",
     "Actor",
     "ActorKind",
     "AuditEntry",
@@ -33,21 +48,35 @@ __all__ = [
     "AuditLog",
     "Certificates",
     "Checks",
+    "Denial",
+    "DenialKind",
+    "Denials",
     "Device",
+    "DeviceFilter",
+    "DeviceOrder",
     "Devices",
+    "Fleet",
+    "Footing",
+    "Footings",
     "KeptEvidence",
     "KeyHolder",
+    "ListedDevice",
     "LogFilter",
+    "Mark",
+    "OwnedSerial",
     "PostureLine",
     "PostureLog",
     "ProvedKeys",
     "Records",
     "Registration",
+    "RegistrationFilter",
+    "RegistrationOrder",
     "Resource",
     "Resources",
     "ResultFilter",
     "Results",
     "Secrets",
+    "SerialNumbers",
     "Storage",
     "StoredCheck",
     "StoredEvidence",

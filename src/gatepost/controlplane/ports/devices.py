@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from gatepost.core.device import DeviceFacts
+
+SEEN_WITHIN: Final = 15 * 60 * 1000
+"""As exactly, in ms, a device's row knows when it was last seen: each step changes an index, and so may not be each report."""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,16 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     last_sequence: int = 0
     last_digest: bytes = b""
     revoked_at: int | None = None
+    pending: str | None = None
+    """Which facts belong to a live registration too, with commas between; None: accepted."""
+    deleted_at: int | None = None
+    reported_facts: bytes | None = None
+    """JSON of `DeviceFacts`: what the device says now of itself, where that is not what is recorded; None: the same."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether its results may be used: it is neither revoked, nor deleted, nor waiting to be accepted."""
+        return self.revoked_at is None and self.deleted_at is None and self.pending is None
 
 
 class Devices(Protocol):
@@ -86,9 +99,37 @@ class Devices(Protocol):
         ...
 
     def count_live(self, account: int, device_type: str) -> int:
-        """Count the registrations of devices of one kind that are neither revoked nor deleted."""
+        """Count the registrations of devices of one kind that are neither revoked nor deleted, and wait for nobody."""
         ...
 
     def revoke(self, account: int, registration: int, now: int) -> None:
-        """Mark the registration revoked."""
+        """Mark the registration revoked, from the first time on."""
+        ...
+
+    def unrevoke(self, account: int, registration: int) -> None:
+        """Let a revoked registration count again; a deleted one stays deleted."""
+        ...
+
+    def delete(self, account: int, registration: int, now: int) -> None:
+        """Mark the registration deleted: it counts for nothing, and its device may enrol again."""
+        ...
+
+    def delete_device(self, account: int, device: int, now: int) -> None:
+        """Mark a device and all its registrations deleted."""
+        ...
+
+    def see(self, registration: Registration, client_version: str, now: int) -> None:
+        """Note on the device that this registration reported, and with which agent; ``now`` is rounded down to `SEEN_WITHIN`."""
+        ...
+
+    def accept(self, account: int, registration: int) -> None:
+        """Let a pending registration count."""
+        ...
+
+    def report_facts(self, account: int, registration: int, facts: bytes | None) -> None:
+        """Note what a device says of itself beside what is recorded; None: it says what is recorded."""
+        ...
+
+    def change_facts(self, account: int, device: int, facts: DeviceFacts, now: int) -> None:
+        """Record other facts of a device than those that it enrolled with."""
         ...

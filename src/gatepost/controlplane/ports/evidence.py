@@ -8,7 +8,10 @@ import msgspec
 
 
 class StoredEvidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One device and check. ``facts`` is MessagePack (`core.replay.EvidenceFacts`), ``status`` that of the result."""
+    """One device and check. ``facts`` is MessagePack (`core.replay.EvidenceFacts`), ``status`` that of the result.
+
+    An empty status: something else than the certificates decided, such as a denial, and no draft changes that.
+    """
 
     check: int
     registration: int
@@ -37,7 +40,7 @@ class KeptEvidence(Protocol):
     def scan(self, account: int, check: int, after: int, limit: int) -> tuple[StoredEvidence, ...]:
         """Return the evidence for a check of registrations with a number above ``after``, in order, at most ``limit``.
 
-        Of live registrations alone: who was revoked or deleted is no part of the fleet.
+        Of registrations that count: who was revoked or deleted, or waits to be accepted, is no part of the fleet.
         """
         ...
 

@@ -40,6 +40,14 @@ class ProvedKeys(Protocol):
         """Return the live registrations whose proof of this key has not ended, in the order of their numbers."""
         ...
 
+    def ever(self, account: int, key_digest: bytes) -> tuple[int, ...]:
+        """Return the numbers of all registrations that ever proved this key, at most 1,000."""
+        ...
+
+    def of(self, account: int, registration: int) -> tuple[bytes, ...]:
+        """Return the keys that a registration ever proved, at most 1,000."""
+        ...
+
     def shared(self, account: int, now: int, limit: int) -> tuple[KeyHolder, ...]:
         """Return the holders of every key that more than one live registration proves, ordered by key, at most ``limit``."""
         ...

@@ -24,6 +24,8 @@ class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     """How many reports said the same since that line."""
     key_digest: bytes | None = None
     """SHA-256 of the SubjectPublicKeyInfo of the key that was proved; None where none was."""
+    traced: bool = False
+    """Whether the certificate that it rests on is noted where a denial finds it (`Footings`)."""
     claim_digest: bytes | None = None
     """Of what the report held for this check, so that the same again need not be kept again."""
 
@@ -44,6 +46,10 @@ class Results(Protocol):
 
     def find(self, account: int, registration: int) -> tuple[StoredResult, ...]:
         """Return a registration's results."""
+        ...
+
+    def find_one(self, account: int, registration: int, check: int) -> StoredResult | None:
+        """Return one."""
         ...
 
     def put(self, account: int, result: StoredResult) -> None:

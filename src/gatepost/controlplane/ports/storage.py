@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports.certificates import Certificates
     from gatepost.controlplane.ports.checks import Checks
     from gatepost.controlplane.ports.credentials import Accounts, Tokens
+    from gatepost.controlplane.ports.denials import Denials
     from gatepost.controlplane.ports.devices import Devices
     from gatepost.controlplane.ports.evidence import KeptEvidence
+    from gatepost.controlplane.ports.fleet import Fleet
+    from gatepost.controlplane.ports.footings import Footings
     from gatepost.controlplane.ports.posture_log import PostureLog
     from gatepost.controlplane.ports.proved_keys import ProvedKeys
     from gatepost.controlplane.ports.resources import Resources
     from gatepost.controlplane.ports.results import Results
     from gatepost.controlplane.ports.secrets import Secrets
+    from gatepost.controlplane.ports.serial_numbers import SerialNumbers
     from gatepost.controlplane.ports.users import Users
 
 
@@ -29,13 +33,17 @@ class Records(Protocol):
     certificates: Certificates
     checks: Checks
     devices: Devices
+    fleet: Fleet
     results: Results
+    footings: Footings
     proved_keys: ProvedKeys
     posture_log: PostureLog
     secrets: Secrets
     users: Users
     resources: Resources
     audit_log: AuditLog
+    denials: Denials
+    serial_numbers: SerialNumbers
     evidence: KeptEvidence
 
 

@@ -51,6 +51,8 @@ class Code(IntEnum):
     RULE_NOT_EVALUATED = 2020
     POLICY_MATCHES_NOBODY = 2021
     APP_NOT_EVALUATED = 2022
+    KEY_STILL_PROVED = 2030
+    LIST_CUT = 2031
 
 
 MEANINGS: Final[dict[Code, str]] = {
@@ -88,5 +90,7 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.RULE_NOT_EVALUATED: "A rule of a policy or a group is kept and never evaluated: it never lets anybody in.",
     Code.POLICY_MATCHES_NOBODY: "The policy matches nobody, because of rules that are not evaluated.",
     Code.APP_NOT_EVALUATED: "An application, or a destination of one, is kept and never evaluated: it protects nothing.",
+    Code.KEY_STILL_PROVED: "A revoked device's key is proved by another live device, so that it still counts in reports.",
+    Code.LIST_CUT: "The list is longer than this route gives; another route gives all of it, in pages.",
 }
 """What each number means, in a sentence: for the pages of the documentation."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from alembic import op
 
+from gatepost.core.device import fact_key
 from gatepost.storage.migrations.append_only import make_append_only
 
 revision = "0002"
@@ -19,6 +21,9 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Add columns that may be empty to tables with rows, and then the new tables."""
     _add_columns()
+    _fill_device_keys()
+    _index_devices()
+    _create_footings()
     _create_users()
     _create_resources()
     _create_denials()
@@ -45,6 +50,15 @@ def _integer(name: str, *, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.BigInteger, nullable=nullable)
 
 
+def _sorted(name: str, *, nullable: bool = False) -> sa.Column[Any]:
+    kind = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    return sa.Column(name, kind, nullable=nullable, server_default=None if nullable else sa.text("''"))
+
+
+def _counted(name: str, default: str = "0") -> sa.Column[Any]:
+    return sa.Column(name, sa.BigInteger, nullable=False, server_default=sa.text(default))
+
+
 def _octets(name: str, *, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.LargeBinary, nullable=nullable)
 
@@ -63,14 +77,95 @@ def _add_columns() -> None:
     op.create_index(None, "posture_log", ["account", "check_id", "number"])
     op.add_column("devices", _text("device_type", nullable=True))
     _fill_in_device_types()
-    op.add_column("devices", _integer("last_seen_at", nullable=True))
-    op.add_column("devices", _integer("deleted_at", nullable=True))
+    for column in (
+        _counted("last_seen_at"),
+        _integer("deleted_at", nullable=True),
+        _counted("state"),
+        _counted("active_registrations"),
+        _sorted("name_key"),
+        _sorted("client_version"),
+        _sorted("user_email"),
+        _sorted("serial_key", nullable=True),
+        _sorted("hardware_key", nullable=True),
+    ):
+        op.add_column("devices", column)
     op.add_column("registrations", _text("pending", nullable=True))
     op.add_column("registrations", _integer("deleted_at", nullable=True))
     op.add_column("registrations", _octets("reported_facts", nullable=True))
+    op.add_column("registrations", _counted("state", "1"))
+    op.add_column("registrations", _counted("waiting"))
+    op.execute("UPDATE registrations SET state = 0 WHERE revoked_at IS NOT NULL")
     # People are known by their address in lower case, and so are whose devices these are.
     op.execute("UPDATE registrations SET user_email = lower(user_email) WHERE user_email IS NOT NULL")
     op.create_index(None, "registrations", ["account", "user_email", "number"])
+    op.add_column("results", sa.Column("traced", sa.Boolean, nullable=False, server_default=sa.false()))
+
+
+def _fill_device_keys() -> None:
+    """Fill in what lists of devices are sorted and searched by, from what stands in their rows already."""
+    op.execute(
+        "UPDATE devices SET active_registrations = (SELECT count(*) FROM registrations AS of_it "
+        "WHERE of_it.account = devices.account AND of_it.device_number = devices.number AND of_it.state = 1)"
+    )
+    op.execute("UPDATE devices SET state = 1 WHERE active_registrations > 0")
+    op.execute(
+        "UPDATE devices SET last_seen_at = coalesce((SELECT max(of_it.last_seen_at) FROM registrations AS of_it "
+        "WHERE of_it.account = devices.account AND of_it.device_number = devices.number), 0) / 900000 * 900000"
+    )
+    op.execute(
+        "UPDATE devices SET user_email = coalesce((SELECT lower(of_it.user_email) FROM registrations AS of_it "
+        "WHERE of_it.account = devices.account AND of_it.device_number = devices.number "
+        "ORDER BY of_it.last_seen_at DESC LIMIT 1), '')"
+    )
+    connection, after = op.get_bind(), 0
+    read = sa.text(
+        "SELECT number, name, serial_number, device_uuid, details FROM devices WHERE number > :after "
+        "ORDER BY number LIMIT 1000"
+    )
+    write = sa.text(
+        "UPDATE devices SET name_key = :name, client_version = :version, serial_key = :serial, hardware_key = :hardware "
+        "WHERE number = :number"
+    )
+    while rows := connection.execute(read, {"after": after}).all():
+        connection.execute(write, [_keys_of(row) for row in rows])
+        after = rows[-1][0]
+
+
+def _keys_of(row: sa.Row[*tuple[Any, ...]]) -> dict[str, object]:
+    version = json.loads(bytes(row[4]) or b"{}").get("client_version", "")
+    return {
+        "number": row[0],
+        "name": row[1].casefold(),
+        "version": version if isinstance(version, str) else "",
+        "serial": fact_key(row[2]),
+        "hardware": fact_key(row[3]),
+    }
+
+
+def _index_devices() -> None:
+    op.create_index(None, "devices", ["account", "state", "number"])
+    for name in ("public_id", "name_key", "last_seen_at", "client_version", "user_email", "active_registrations"):
+        op.create_index(None, "devices", ["account", "state", name, "number"])
+    op.create_index(None, "devices", ["account", "serial_key"])
+    op.create_index(None, "devices", ["account", "hardware_key"])
+    op.create_index(None, "registrations", ["account", "state", "number"])
+    op.create_index(None, "registrations", ["account", "state", "public_id", "number"])
+    op.create_index(None, "registrations", ["account", "state", "user_email", "number"])
+    op.create_index(None, "registrations", ["account", "waiting", "number"])
+
+
+def _create_footings() -> None:
+    key = ["account", "registration_number", "check_number"]
+    op.create_table(
+        "footings",
+        *map(_integer, key),
+        _octets("key_digest"),
+        _octets("certificate_digest"),
+        sa.PrimaryKeyConstraint(*key),
+        sa.ForeignKeyConstraint(key, [f"results.{name}" for name in key], ondelete="CASCADE"),
+    )
+    op.create_index(None, "footings", ["account", "key_digest"])
+    op.create_index(None, "footings", ["account", "certificate_digest"])
 
 
 def _fill_in_device_types() -> None:
@@ -133,18 +228,21 @@ def _create_denials() -> None:
         _integer("created_at"),
         sa.UniqueConstraint("account", "public_id"),
         sa.UniqueConstraint("account", "kind", "value", "source"),
+        sa.UniqueConstraint("account", "number"),
         sqlite_autoincrement=True,
     )
+    op.create_index(None, "denials", ["account", "source"])
 
 
 def _create_serial_numbers() -> None:
     op.create_table(
         "serial_numbers",
         _account(),
+        _sorted("serial_key"),
         _text("serial_number"),
         _text("note"),
         _integer("added_at"),
-        sa.PrimaryKeyConstraint("account", "serial_number"),
+        sa.PrimaryKeyConstraint("account", "serial_key"),
     )
 
 

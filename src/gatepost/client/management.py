@@ -1,0 +1,57 @@
+"""The management API as a script of ours calls it: one account, one token, and refusals as errors with their number."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import httpx2
+import msgspec
+
+from gatepost.client.transport import check_server_url, tls_context
+from gatepost.errors import ServerRefusedError, TransportError
+
+_TIMEOUT: Final = httpx2.Timeout(60.0, connect=10.0)
+_MAXIMUM_ANSWER: Final = 4 * 1024 * 1024
+
+
+class _Place(msgspec.Struct):
+    pointer: str = ""
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: str
+    source: _Place = msgspec.field(default_factory=_Place)
+
+
+class _Envelope(msgspec.Struct):
+    success: bool
+    errors: tuple[_Error, ...] = ()
+    result: Any = None
+
+
+class Management:
+    """The management API of one account. ``authorities``: PEM text of the CAs to trust instead of the system's."""
+
+    def __init__(self, url: str, account_id: str, token: str, authorities: str | None = None) -> None:
+        self._base = f"{check_server_url(url, '--server')}/client/v4/accounts/{account_id}"
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._verify = tls_context(authorities)
+
+    def post(self, path: str, document: object) -> Any:  # noqa: ANN401 - the result, JSON of any kind.
+        """Post a document and return the result; raises `ServerRefusedError` and `TransportError`."""
+        url = self._base + path
+        content = msgspec.json.encode(document)
+        try:
+            with httpx2.Client(verify=self._verify, trust_env=False, timeout=_TIMEOUT) as client:
+                answer = client.post(url, content=content, headers=self._headers)
+        except httpx2.HTTPError as error:
+            raise TransportError(url, f"cannot be reached: {str(error) or type(error).__name__}") from error
+        try:
+            envelope = msgspec.json.decode(answer.content[:_MAXIMUM_ANSWER], type=_Envelope)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise TransportError(url, f"answered {answer.status_code} with something that is not ours") from error
+        if not envelope.success:
+            first = envelope.errors[0] if envelope.errors else _Error(0, "without a reason")
+            raise ServerRefusedError(answer.status_code, first.code, first.message, first.source.pointer)
+        return envelope.result

@@ -1,0 +1,233 @@
+"""Devices and registrations: listing them, revoking them with what they proved, lifting that again, deleting and accepting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gatepost.controlplane.administration.audit import Change, record_change
+from gatepost.controlplane.administration.denials import refuse_everywhere
+from gatepost.controlplane.denying import hardware_digests
+from gatepost.controlplane.duplicates import replace_twins
+from gatepost.controlplane.ports import Denial, DenialKind, ListedDevice, Registration, User
+from gatepost.core.device import DeviceFacts
+from gatepost.core.reason import Reason
+from gatepost.errors import NotFoundError
+from gatepost.wire.management.codes import Code
+from gatepost.wire.management.envelope import Remark, remark
+
+if TYPE_CHECKING:
+    from gatepost.controlplane.administration.services import Services
+    from gatepost.controlplane.ports import DeviceFilter, Mark, Records, RegistrationFilter
+
+_KIND = "registration"
+
+
+class DeviceView(msgspec.Struct, frozen=True):
+    """A device, and the person who used it last."""
+
+    listed: ListedDevice
+    user: User | None
+
+
+class RegistrationView(msgspec.Struct, frozen=True):
+    """A registration, and whose it is."""
+
+    registration: Registration
+    user: User | None
+
+
+def list_devices(
+    services: Services, account: int, wanted: DeviceFilter, after: Mark | None, limit: int
+) -> tuple[tuple[DeviceView, ...], Mark | None]:
+    """Return devices, and where the next page begins (None: there is none)."""
+    with services.storage.reading() as records:
+        found, mark = records.fleet.devices(account, wanted, after, limit)
+        people = _people(records, account, {item.user_email for item in found})
+    return tuple(DeviceView(item, people.get(item.user_email)) for item in found), mark
+
+
+def find_device(services: Services, account: int, device_id: str) -> DeviceView:
+    """Return one; raises `NotFoundError`."""
+    with services.storage.reading() as records:
+        listed = _device(records, account, device_id)
+        return DeviceView(listed, _people(records, account, {listed.user_email}).get(listed.user_email))
+
+
+def list_registrations(
+    services: Services, account: int, wanted: RegistrationFilter, after: Mark | None, limit: int
+) -> tuple[tuple[RegistrationView, ...], Mark | None]:
+    """Return registrations, and where the next page begins (None: there is none)."""
+    with services.storage.reading() as records:
+        found, mark = records.fleet.registrations(account, wanted, after, limit)
+        return _views(records, account, found), mark
+
+
+def find_registration(services: Services, account: int, registration_id: str) -> RegistrationView:
+    """Return one, a deleted one too; raises `NotFoundError`."""
+    with services.storage.reading() as records:
+        (view,) = _views(records, account, (_registration(records, account, registration_id),))
+        return view
+
+
+def list_waiting(
+    services: Services, account: int, after: int, limit: int
+) -> tuple[tuple[RegistrationView, ...], int | None]:
+    """Return registrations that have something to accept, and where the next page begins (None: there is none)."""
+    with services.storage.reading() as records:
+        found = records.fleet.waiting(account, after, limit)
+        return _views(records, account, found), found[-1].number if len(found) == limit else None
+
+
+def emails_of(services: Services, account: int, user_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the addresses of people, by their ids; an unknown one has no registrations."""
+    with services.storage.reading() as records:
+        found = (records.users.find(account, item) for item in user_ids)
+        return tuple(person.email for person in found if person is not None)
+
+
+def revoke(services: Services, account: int, ids: tuple[str, ...], *, deny: bool = True) -> tuple[Remark, ...]:
+    """Revoke registrations; with ``deny`` also their device keys, their hardware and the keys that they proved.
+
+    A key that another live device proves too is denied for enrolment alone, and a remark says so. Raises `NotFoundError`, and
+    then nothing is revoked.
+    """
+    remarks: list[Remark] = []
+    denied: list[bytes] = []
+    with services.storage.writing() as records:
+        for registration in _several(records, account, ids):
+            records.devices.revoke(account, registration.number, services.now())
+            record_change(services, records, account, Change(action="revoke", kind=_KIND, reference=registration.id))
+            if deny:
+                keys, shared = _deny(services, records, registration)
+                denied += keys
+                remarks += shared
+    for key in denied:
+        refuse_everywhere(services, account, (key, Reason.CERTIFICATE_DENIED))
+    return tuple(remarks)
+
+
+def revoke_device(services: Services, account: int, device_id: str, *, deny: bool = True) -> tuple[Remark, ...]:
+    """Revoke all registrations of a device that count; raises `NotFoundError`."""
+    with services.storage.reading() as records:
+        listed = _device(records, account, device_id)
+        found = records.fleet.of_device(account, listed.device.number)
+    return revoke(services, account, tuple(item.id for item in found if item.deleted_at is None), deny=deny)
+
+
+def unrevoke(services: Services, account: int, ids: tuple[str, ...]) -> None:
+    """Let registrations count again, and lift what their revocation denied; raises `NotFoundError`."""
+    with services.storage.writing() as records:
+        for registration in _several(records, account, ids):
+            records.devices.unrevoke(account, registration.number)
+            lifted = records.denials.lift(account, registration.id)
+            change = Change(action="unrevoke", kind=_KIND, reference=registration.id, after={"lifted": lifted})
+            record_change(services, records, account, change)
+
+
+def delete(services: Services, account: int, ids: tuple[str, ...]) -> None:
+    """Delete registrations: they count for nothing, and their devices may enrol again unless they were revoked."""
+    with services.storage.writing() as records:
+        for registration in _several(records, account, ids):
+            records.devices.delete(account, registration.number, services.now())
+            record_change(services, records, account, Change(action="delete", kind=_KIND, reference=registration.id))
+
+
+def delete_device(services: Services, account: int, device_id: str) -> None:
+    """Delete a device and its registrations; raises `NotFoundError`."""
+    with services.storage.writing() as records:
+        listed = _device(records, account, device_id)
+        records.devices.delete_device(account, listed.device.number, services.now())
+        record_change(services, records, account, Change(action="delete", kind="device", reference=device_id))
+
+
+def accept(
+    services: Services, account: int, ids: tuple[str, ...], *, replace: bool = True
+) -> tuple[RegistrationView, ...]:
+    """Accept registrations that wait, and what they say of themselves; with ``replace`` in the place of their twins."""
+    with services.storage.writing() as records:
+        for registration in _several(records, account, ids):
+            before = {"pending": registration.pending, "facts": registration.device.facts}
+            if registration.pending is not None:
+                twins = records.fleet.twins(account, registration.device) if replace else ()
+                replace_twins(records, registration, twins, services.now())
+            facts = _reported(registration)
+            if facts is not None:
+                records.devices.change_facts(account, registration.device.number, facts, services.now())
+                records.devices.report_facts(account, registration.number, None)
+            after = {"pending": None, "facts": facts or registration.device.facts}
+            change = Change(action="accept", kind=_KIND, reference=registration.id, before=before, after=after)
+            record_change(services, records, account, change)
+        return _views(records, account, _several(records, account, ids))
+
+
+def _deny(services: Services, records: Records, registration: Registration) -> tuple[list[bytes], list[Remark]]:
+    """Deny what a registration came with; return the keys that reports are held against, and what there is to say of others."""
+    account, now = registration.account, services.now()
+    denied, remarks = [], []
+    wanted = [(DenialKind.DEVICE_KEY, registration.thumbprint)]
+    wanted += [(DenialKind.HARDWARE, digest) for digest in hardware_digests(registration.device.facts)]
+    for key in records.proved_keys.of(account, registration.number):
+        wanted.append((DenialKind.ENROLLMENT_KEY, key))
+        holders = [item.registration_id for item in records.proved_keys.holders(account, key, now)]
+        if holders:
+            words = f"the key {key.hex()} is proved by {', '.join(holders[:10])} too: it still counts in their reports"
+            remarks.append(remark(Code.KEY_STILL_PROVED, words))
+        else:
+            wanted.append((DenialKind.KEY, key))
+            denied.append(key)
+    for kind, value in wanted:
+        reason = Reason.CERTIFICATE_DENIED if kind is DenialKind.KEY else Reason.DEVICE_REVOKED
+        records.denials.add(
+            Denial(
+                number=0,
+                id=services.new_id(),
+                account=account,
+                kind=kind,
+                value=value,
+                reason=reason,
+                source=registration.id,
+                note=f"revoked with {registration.device.name}",
+                created_at=now,
+            )
+        )
+    return denied, remarks
+
+
+def _reported(registration: Registration) -> DeviceFacts | None:
+    said = registration.reported_facts
+    return None if said is None else msgspec.json.decode(said, type=DeviceFacts)
+
+
+def _several(records: Records, account: int, ids: tuple[str, ...]) -> tuple[Registration, ...]:
+    found = records.devices.find_many(account, ids)
+    for registration_id in ids:
+        if registration_id not in found:
+            raise NotFoundError(_KIND, registration_id)
+    return tuple(found[item] for item in dict.fromkeys(ids))
+
+
+def _registration(records: Records, account: int, registration_id: str) -> Registration:
+    found = records.devices.find(account, registration_id)
+    if found is None:
+        raise NotFoundError(_KIND, registration_id)
+    return found
+
+
+def _device(records: Records, account: int, device_id: str) -> ListedDevice:
+    found = records.fleet.device(account, device_id)
+    if found is None:
+        raise NotFoundError("device", device_id)
+    return found
+
+
+def _views(records: Records, account: int, found: tuple[Registration, ...]) -> tuple[RegistrationView, ...]:
+    people = _people(records, account, {(item.user_email or "").lower() for item in found})
+    return tuple(RegistrationView(item, people.get((item.user_email or "").lower())) for item in found)
+
+
+def _people(records: Records, account: int, emails: set[str]) -> dict[str, User]:
+    """Find the people of a page, each once."""
+    found = {email: records.users.by_email(account, email) for email in emails if email}
+    return {email: person for email, person in found.items() if person is not None}

@@ -1,0 +1,88 @@
+"""What judging makes: an account's checks ready to use, a judgement for each, and what a report says of its device."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gatepost.controlplane.evidence import Held
+from gatepost.controlplane.keys import AccountKeys
+from gatepost.controlplane.ports import Registration, StoredCheck
+from gatepost.core.check import Check
+from gatepost.core.device import DeviceFacts
+from gatepost.core.log import PostureEntry
+from gatepost.core.result import Result
+from gatepost.wire.management.enrollment import FactRule
+
+
+class LiveCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored check, compiled: what evaluation uses, and its name."""
+
+    stored: StoredCheck
+    check: Check
+    name: str
+    deny_shared: bool = False
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """What judging needs of an account, valid for one version of its checks."""
+
+    number: int
+    public_id: str
+    keys: AccountKeys
+    version: int
+    checks: tuple[LiveCheck, ...]
+    accept_facts: FactRule = FactRule.ADMINISTRATOR
+
+    def checks_for(self, registration: Registration) -> tuple[LiveCheck, ...]:
+        """Return the checks that concern this device: those for its operating system."""
+        system = device_type(registration)
+        return tuple(item for item in self.checks if item.check.operating_system == system)
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """What a passing result rests on: the digest of its certificate's key, and that of its issuer and number."""
+
+    key: bytes
+    certificate: bytes
+
+
+class FactChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report says of its device: ``said`` is all that is recorded with what is new, ``named`` what certificates name."""
+
+    said: DeviceFacts
+    named: DeviceFacts
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of one check with what the log shows of it."""
+
+    live: LiveCheck
+    result: Result
+    entry: PostureEntry
+    held: Held
+    """What the report held for the check, proved: what a changed check is asked of."""
+    key_digest: bytes | None = None
+    """The key that was proved, where one was."""
+    ground: Ground | None = None
+    """What a pass rests on; None for everything else."""
+    meanwhile: dict[str, object] | None = None
+    """What the device says of the time before, in which it could not report: for the log alone."""
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A report that may be recorded: whose it is, its sequence and digest, and a judgement for each check it answered."""
+
+    registration: Registration
+    view: AccountView
+    sequence: int
+    digest: bytes
+    measured_at: int
+    """When the nonce that it answers was issued, in ms."""
+    judgements: tuple[Judgement, ...]
+    facts: FactChange
+    client_version: str = ""
+
+
+def device_type(registration: Registration) -> str:
+    """Return the operating system that the device enrolled with."""
+    return registration.device.device_type
