@@ -67,7 +67,10 @@ def send_generated(server: Running, examples: int, *, every: int = 1) -> Counter
         for mode in GenerationMode:
 
             @hypothesis.settings(
-                max_examples=examples, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+                max_examples=examples,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(hypothesis.HealthCheck),
             )
             @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
             def answers(case: schemathesis.Case[Any]) -> None:
