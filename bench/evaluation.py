@@ -41,7 +41,7 @@ def measure(folder: Path) -> tuple[Figure, ...]:
     return (
         _compare(sides, 10_000, Bound(Sense.AT_MOST, 1.5)),
         _compare(sides, 100_000, Bound(Sense.AT_MOST, 1.5)),
-        _beside_certutil(sides, databases, 1_000, 100),
+        _beside_certutil(sides, databases, 1_000, 200),
         _beside_certutil(sides, databases, 10_000, 10_000),
     )
 

@@ -25,7 +25,7 @@ from gatepost.core.finding import Candidate, Findings, KeyState, Location, Proof
 from gatepost.core.replay import EvidenceFacts, extract_facts
 from gatepost.core.result import milliseconds
 from gatepost.storage import evidence_tables, tables
-from gatepost.storage.database import open_storage
+from gatepost.storage.database import SqlStorage, open_storage
 from gatepost.storage.migration import migrate
 from gatepost.wire.management.mtls_certificates import UploadBody
 from tests.certificates import NOW, CertificateAuthority
@@ -46,10 +46,15 @@ class LargeFleet(msgspec.Struct, frozen=True, kw_only=True):
     """A database that is full: services on it, its one account, and its one check."""
 
     services: Services
+    storage: SqlStorage
     account: int
     check: StoredCheck
     rule: dict[str, Any]
     size: int
+
+    def close(self) -> None:
+        """Close the database."""
+        self.storage.close()
 
 
 def now() -> int:
@@ -60,7 +65,8 @@ def now() -> int:
 def make_large_fleet(url: str, size: int) -> LargeFleet:
     """Make a database at ``url`` with ``size`` devices."""
     migrate(url)
-    services = Services(storage=open_storage(url, _KEY, os.urandom), now=now, random=os.urandom)
+    storage = open_storage(url, _KEY, os.urandom)
+    services = Services(storage=storage, now=now, random=os.urandom)
     created = create_account(services)
     authority = CertificateAuthority.create(cn="Example Root CA")
     with services.storage.reading() as records:
@@ -94,7 +100,7 @@ def make_large_fleet(url: str, size: int) -> LargeFleet:
             connection.execute(insert(evidence_tables.evidence), kept)
     _settle(engine)
     engine.dispose()
-    return LargeFleet(services=services, account=account, check=check, rule=rule, size=size)
+    return LargeFleet(services=services, storage=storage, account=account, check=check, rule=rule, size=size)
 
 
 def _settle(engine: Engine) -> None:

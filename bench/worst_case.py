@@ -78,7 +78,7 @@ def _compare(kind: KeyKind, name: str, bound: float) -> tuple[Figure, Figure]:
             partial(of_calls, partial(_verify, authority, [_signed(item) for item in certificates]), 1),
         ),
         unit="an evaluation",
-        bound=Bound(Sense.AT_MOST, bound, due="part 2"),
+        bound=Bound(Sense.AT_MOST, bound),
     )
     genuine = _side(
         f"One evaluation of {MAXIMUM_CANDIDATES:,} candidates issued by one {name} key in other names than the one asked for: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
@@ -307,3 +308,42 @@ def test_tokens_are_listed_without_their_texts_and_revoked_by_their_ids(place: P
     assert made["token"] not in listed.stdout
     assert "roll-out" in gatepost("server", "token", "list", "--database", place.url).stdout
     assert "unknown-id" in refused("server", "token", "revoke", "unknown-id", "--database", place.url)
+
+
+# admin.
+
+
+def counts(place: Place, token: str) -> bool:
+    """Tell whether an administrator's token is still one."""
+    found = gatepost("server", "token", "list", "--database", place.url, "--format", "json").document
+    live = {item["id"] for item in found if item["revoked_at"] is None}
+    storage = open_storage(place.url, place.key.read_bytes(), os.urandom)
+    with storage.reading() as records:
+        stored = records.tokens.find(hashlib.sha256(token.encode()).digest())
+    storage.close()
+    assert stored is not None
+    return stored.id in live
+
+
+def test_a_lost_token_is_replaced_on_the_console(place: Place) -> None:
+    """The new one reaches everything; the old one stays, unless it was stolen."""
+    made = gatepost("server", "admin", "reset", "--database", place.url, "--format", "json")
+    assert (0, "") == (made.code, made.stderr)
+    assert place.account == made.document["account_id"]
+    assert [True, True] == [counts(place, token) for token in (place.token, made.document["token"])]
+    words = ("server", "admin", "reset", "--database", place.url, "--revoke-others", "--email", "owner@example.com")
+    outcome = gatepost(*words)
+    assert re.fullmatch(r"account  [0-9a-f]{32}\ntoken    gpa_[\w-]{43}\n", outcome.stdout)
+    assert "2 other administrators' tokens are revoked" in outcome.stderr
+    tokens = (place.token, made.document["token"], outcome.stdout.split()[-1])
+    assert [False, False, True] == [counts(place, token) for token in tokens]
+
+
+def test_a_token_of_the_console_has_the_scopes_that_it_is_given(place: Place) -> None:
+    """Everything where none is; a word that is none is refused with the nearest one."""
+    assert ["*"] == place.create("administrator")["scopes"]
+    made = place.create("administrator", "--scope", "checks:read", "--scope", "audit:read")
+    assert ["checks:read", "audit:read"] == made["scopes"]
+    words = refused("server", "token", "create", "administrator", "--scope", "check:read", "--database", place.url)
+    assert "did you mean checks:read" in words
+    assert "a@example.com" == place.create("enrollment", "--user-email", "a@example.com")["user_email"]

@@ -13,6 +13,7 @@ from gatepost.errors import InputError, StateError
 
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
+    from gatepost.controlplane.ports import Account
     from gatepost.storage.database import SqlStorage
 
 _SQLITE: Final = "sqlite:///"
@@ -66,3 +67,14 @@ def master_key_file(database: str, given: Path | None) -> Path:
     if not database.startswith(_SQLITE):
         raise InputError("--master-key", "is missing", "a file outside the database, 0600")
     return Path(database.removeprefix(_SQLITE) + ".master-key")
+
+
+def chosen_account(storage: SqlStorage, given: str | None) -> Account:
+    """Return the account that is named, or the only one; raises `InputError`."""
+    with storage.reading() as records:
+        accounts = records.accounts.all()
+    found = [item for item in accounts if given in {None, item.public_id}]
+    if len(found) != 1:
+        known = ", ".join(item.public_id for item in accounts) or "none; run `gatepost server init` first"
+        raise InputError("--account", f"names {len(found)} accounts" if given else "is needed", f"there are {known}")
+    return found[0]

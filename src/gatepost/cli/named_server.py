@@ -18,15 +18,13 @@ TOKEN_VARIABLE: Final = "GATEPOST_TOKEN"  # noqa: S105 - the name of a variable.
 _ACCOUNT: Final = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
 
 
-def named_server(url: str | None, account: str | None, authorities: Path | None) -> Management | None:
-    """Return the management API of the server that is named; None where none is."""
-    if url is None:
-        return None
+def named_server(url: str, account: str | None, authorities: Path | None, *, scope: str) -> Management:
+    """Return the management API of the server that is named; ``scope`` is what the token needs."""
     from gatepost.client.management import Management
 
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if not token:
-        raise InputError("--server", f"needs a token in {TOKEN_VARIABLE}", "one with the scope denials:write")
+        raise InputError("--server", f"needs a token in {TOKEN_VARIABLE}", f"one with the scope {scope}")
     if account is None or not _ACCOUNT.fullmatch(account):
         raise InputError("--account", f"is {account!r}", "the account's id: 32 hex digits")
     trusted = None if authorities is None else read_text(authorities, "--server-ca")

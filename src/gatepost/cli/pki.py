@@ -239,7 +239,10 @@ def revoke(**given: Unpack[_RevokeOptions]) -> None:
         found = certificate_serial(read_bounded(given["certificate"], "--certificate"), authority)
     else:
         found = parse_serial(given["serial"] or "")
-    server = named_server(given["server"], given["account"], given["server_ca"])
+    named = given["server"]
+    server = None
+    if named is not None:
+        server = named_server(named, given["account"], given["server_ca"], scope="denials:write")
     try:
         shown: msgspec.Struct = revoke_certificate(
             authority, found, RevocationReason(given["reason"]), datetime.now(UTC)
@@ -254,7 +257,7 @@ def revoke(**given: Unpack[_RevokeOptions]) -> None:
     if server is not None:
         issuer = read_bounded(ca / CERTIFICATE, "--ca").decode("ascii", "replace")
         document = {"issuer": issuer, "serial_number": str(int(found, 16)), "reason": "certificate-revoked"}
-        server.post("/gatepost/deny-list", document)
+        server.call("POST", "/gatepost/deny-list", document)
         click.echo(f"{given['server']} refuses it from now on", err=True)
     _show(shown, given["form"])
 

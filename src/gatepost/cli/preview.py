@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 import click
 import msgspec
 
 from gatepost.cli.choice import Choice
 from gatepost.cli.config import read_text
+from gatepost.cli.named_server import named_server
 from gatepost.cli.words import COULD_NOT_TELL, printable
-from gatepost.client.transport import check_server_url
-from gatepost.errors import InputError, ServerRefusedError, TransportError
+from gatepost.errors import InputError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_TOKEN: Final = "GATEPOST_TOKEN"  # noqa: S105 - the name of a variable.
+_PREVIEW: Final = "/gatepost/preview"
 _PAUSE: Final = 0.5
 """Seconds between two looks at a preview that is running."""
 _NAMED: Final = 20
@@ -55,14 +51,14 @@ def preview(**options: Unpack[_Options]) -> None:
 
     The token comes from the environment, GATEPOST_TOKEN; it needs the scope checks:write.
     """
-    ask = _connect(options)
+    server = named_server(options["server"], options["account"], options["server_ca"], scope="checks:write")
     body = {"rule": _rule(options["rule"]), "replaces": options["replaces"]}
-    found = ask("POST", "", body)
+    found = server.call("POST", _PREVIEW, body)
     while found["state"] == "running":
         time.sleep(_PAUSE)
-        found = ask("GET", f"/{found['id']}", None)
+        found = server.call("GET", f"{_PREVIEW}/{found['id']}")
         _show_progress(found["progress"])
-    ask("DELETE", f"/{found['id']}", None)
+    server.call("DELETE", f"{_PREVIEW}/{found['id']}")
     if found["state"] == "failed":
         click.echo(f"gatepost: the preview failed: {printable(found['detail'])}", err=True)
         sys.exit(COULD_NOT_TELL)
@@ -81,45 +77,6 @@ def _rule(path: Path) -> dict[str, Any]:
         return msgspec.json.decode(read_text(path, "--rule"), type=dict[str, Any])
     except msgspec.MsgspecError as error:
         raise InputError("--rule", f"is not one JSON object: {path}: {error}") from error
-
-
-def _connect(options: _Options) -> Callable[[str, str, object], Any]:
-    """Return what sends one request, and gives its ``result``."""
-    import ssl
-
-    import httpx2
-
-    token = os.environ.get(_TOKEN, "")
-    if not token.isascii() or not token.strip():
-        raise InputError(_TOKEN, "is not set", "an administrator's token with the scope checks:write")
-    base = check_server_url(options["server"], "--server")
-    url = f"{base}/client/v4/accounts/{options['account']}/gatepost/preview"
-    authorities = options["server_ca"]
-    trust = ssl.create_default_context(cadata=read_text(authorities, "--server-ca") if authorities else None)
-
-    def ask(method: str, path: str, body: object) -> Any:  # noqa: ANN401 - JSON, as the server sends it.
-        try:
-            answer = httpx2.request(
-                method,
-                url + path,
-                json=body,
-                headers={"Authorization": f"Bearer {token.strip()}"},
-                timeout=30,
-                trust_env=False,
-                verify=trust,
-            )
-            document = answer.json()
-            if document["success"]:
-                return document["result"]
-            first = document["errors"][0]
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise TransportError(base, f"cannot be reached: {error}") from error
-        except (ValueError, LookupError, TypeError) as error:
-            raise TransportError(base, "answered with something that is not ours") from error
-        pointer = (first.get("source") or {}).get("pointer", "")
-        raise ServerRefusedError(answer.status_code, first["code"], first["message"], pointer)
-
-    return ask
 
 
 def _show_progress(progress: dict[str, int]) -> None:

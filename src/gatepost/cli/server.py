@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, cast
+from typing import Final, Literal, TypedDict, Unpack, cast
 
 import click
 import msgspec
 
+from gatepost.cli.admin import admin
 from gatepost.cli.choice import Choice
 from gatepost.cli.copies import backup, restore
-from gatepost.cli.database import make_folder, master_key_file, master_key_option, open_database
+from gatepost.cli.database import chosen_account, make_folder, master_key_file, master_key_option, open_database
 from gatepost.cli.listening import check_tls, own_url, parse_address, public_url, try_address
 from gatepost.cli.operator_log import FORMS, LEVELS
 from gatepost.cli.server_config import database_options, limit_settings, metrics_token, with_one_database
@@ -19,10 +20,6 @@ from gatepost.cli.server_settings import LONG_POLLS, ServerSettings, show_databa
 from gatepost.cli.serving import serve
 from gatepost.cli.words import printable
 from gatepost.errors import ConflictError, InputError
-
-if TYPE_CHECKING:
-    from gatepost.controlplane.ports import Account
-    from gatepost.storage.database import SqlStorage
 
 _LISTEN: Final = "127.0.0.1:8640"
 _WORDS: Final = "gatepost.cli.server.words"
@@ -54,6 +51,8 @@ class _CreateOptions(TypedDict):
     name: str
     uses: int | None
     expires_in: str | None
+    user_email: str | None
+    scopes: tuple[str, ...]
     account: str | None
     form: str
 
@@ -95,6 +94,7 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
     click.echo("The token is the administrator's and is not shown again. Next: gatepost server run", err=True)
 
 
+server.add_command(admin)
 server.add_command(backup)
 server.add_command(restore)
 
@@ -249,6 +249,13 @@ def token() -> None:
 @click.option("--name", default="", help="What it is for.")
 @click.option("--uses", type=click.IntRange(1, 1_000_000), help="Enrolments that it admits. [default: any number]")
 @click.option("--expires-in", help="Such as 24h. [default: enrolment 7 days, administrators' never]")
+@click.option("--user-email", help="Whose it is; for enrolment the user of the devices.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    help="How far an administrator's reaches, such as checks:read. Repeatable. [default: everything]",
+)
 @click.option("--account", help="The account's id, where the database holds several.")
 @_format_option
 def create(**options: Unpack[_CreateOptions]) -> None:
@@ -257,11 +264,13 @@ def create(**options: Unpack[_CreateOptions]) -> None:
     from gatepost.wire.management.strict import convert_strictly
     from gatepost.wire.management.tokens import TokenBody
 
-    given = {key: options[key] for key in ("kind", "name", "uses", "expires_in")}
+    given: dict[str, object] = {key: options[key] for key in ("kind", "name", "uses", "expires_in", "user_email")}
+    if options["scopes"]:
+        given["scopes"] = options["scopes"]
     storage, services = open_database(options["database"], options["master_key"])
     try:
         body = convert_strictly({key: value for key, value in given.items() if value is not None}, TokenBody, "")
-        made = create_token(services, _account(storage, options["account"]).number, body)
+        made = create_token(services, chosen_account(storage, options["account"]).number, body)
     except InputError as error:
         raise _of_flag(error) from error
     finally:
@@ -280,7 +289,7 @@ def list_all(database: str, master_key: Path | None, account: str | None, form: 
 
     storage, services = open_database(database, master_key)
     try:
-        found = list_tokens(services, _account(storage, account).number, None)
+        found = list_tokens(services, chosen_account(storage, account).number, None)
     finally:
         storage.close()
     if form == "json":
@@ -303,7 +312,7 @@ def revoke(token_id: str, database: str, master_key: Path | None, account: str |
 
     storage, services = open_database(database, master_key)
     try:
-        revoke_token(services, _account(storage, account).number, token_id)
+        revoke_token(services, chosen_account(storage, account).number, token_id)
     finally:
         storage.close()
     click.echo(f"token {token_id} is revoked")
@@ -313,13 +322,3 @@ def _of_flag(error: InputError) -> InputError:
     """Name the flag where a use case names the field of a document: ``/expires_in`` is ``--expires-in``."""
     field = error.field
     return InputError(f"--{field[1:].replace('_', '-')}" if field[:1] == "/" else field, error.problem, error.allowed)
-
-
-def _account(storage: SqlStorage, given: str | None) -> Account:
-    with storage.reading() as records:
-        accounts = records.accounts.all()
-    found = [item for item in accounts if given in {None, item.public_id}]
-    if len(found) != 1:
-        known = ", ".join(item.public_id for item in accounts) or "none; run `gatepost server init` first"
-        raise InputError("--account", f"names {len(found)} accounts" if given else "is needed", f"there are {known}")
-    return found[0]

@@ -38,13 +38,16 @@ class Management:
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._verify = tls_context(authorities)
 
-    def post(self, path: str, document: object) -> Any:  # noqa: ANN401 - the result, JSON of any kind.
-        """Post a document and return the result; raises `ServerRefusedError` and `TransportError`."""
+    def call(self, method: str, path: str, document: object = None) -> Any:  # noqa: ANN401 - the result, JSON of any kind.
+        """Send a request, with a document or without, and return the result.
+
+        Raises `ServerRefusedError` and `TransportError`.
+        """
         url = self._base + path
-        content = msgspec.json.encode(document)
+        content = None if document is None else msgspec.json.encode(document)
         try:
             with httpx2.Client(verify=self._verify, trust_env=False, timeout=_TIMEOUT) as client:
-                answer = client.post(url, content=content, headers=self._headers)
+                answer = client.request(method, url, content=content, headers=self._headers)
         except httpx2.HTTPError as error:
             raise TransportError(url, f"cannot be reached: {str(error) or type(error).__name__}") from error
         try:

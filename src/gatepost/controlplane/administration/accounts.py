@@ -14,6 +14,7 @@ from gatepost.wire.management.tokens import TokenBody, TokenKind
 
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
+    from gatepost.controlplane.ports import Account
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +22,24 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     account_id: str
     token: str
+
+
+def reset_administrator(
+    services: Services, account: Account, user_email: str | None, *, revoke_others: bool
+) -> tuple[NewAccount, int]:
+    """Make an administrator's token that reaches everything; returns it, and how many others were revoked."""
+    wanted = TokenBody(
+        kind=TokenKind.ADMINISTRATOR, name="administrator, reset", user_email=user_email, scopes=(Scope.ALL,)
+    )
+    with services.storage.writing() as records:
+        tokens = records.tokens.all(account.number, TokenKind.ADMINISTRATOR) if revoke_others else ()
+        others = [item for item in tokens if item.revoked_at is None]
+        for item in others:
+            records.tokens.revoke(account.number, item.id, services.now())
+            change = Change(action="revoke", kind="token", reference=item.id)
+            record_change(services, records, account.number, change)
+        made = add_token(services, records, account.number, wanted)
+    return NewAccount(account_id=account.public_id, token=made.token), len(others)
 
 
 def create_account(services: Services, user_email: str | None = None) -> NewAccount:
