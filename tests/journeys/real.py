@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import httpx2
 import msgspec
@@ -156,9 +157,9 @@ class RealAgent:
         self.pem = folder / "laptop.pem"
         self.nssdb = folder / "nssdb"
         self.settings = folder / "agent.toml"
-        self.settings.write_text(
-            f'nssdb = ["{self.nssdb}"]\n[facts]\nhostname = "laptop-1"\nserial_number = "S-1"\n', encoding="utf-8"
-        )
+        # A machine of its own: two with one serial number or hardware id would wait for each other.
+        facts = f'hostname = "laptop-1"\nserial_number = "S-{uuid4().hex}"\ndevice_uuid = "{uuid4()}"\n'
+        self.settings.write_text(f'nssdb = ["{self.nssdb}"]\n[facts]\n{facts}', encoding="utf-8")
 
     def install(self, issued: Issued, *, key: bool = True) -> None:
         """Put a certificate into the PEM file, with its key or without."""
