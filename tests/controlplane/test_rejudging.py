@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 import pytest
 
+from gatepost.controlplane.administration.devices import revoke
 from gatepost.controlplane.administration.history import list_results
 from gatepost.controlplane.administration.rules import replace_options, replace_rule
+from gatepost.controlplane.administration.shared_keys import list_shared_keys
 from gatepost.controlplane.rejudging import ChangedCheck, Rejudger, judge_check_again
 from gatepost.core.check import Evidence
 from gatepost.core.evaluation import Status
 from gatepost.core.reason import Reason
 from gatepost.core.result import Result
 from gatepost.errors import StorageError
+from gatepost.wire.device import Facts
 from gatepost.wire.management.check_options import CheckOptions, OnChange, Sharing
 from tests.certificates import CertificateAuthority
 from tests.controlplane.house import MINUTE, PLACE, SECOND, open_house
@@ -186,18 +189,67 @@ def test_a_result_that_something_else_decided_is_left_to_the_next_report(house: 
 
 
 def test_nobody_comes_to_pass_with_a_key_that_another_proves(house: House, laptop: Member) -> None:
-    """Where the check denies that, and only then."""
+    """Where the check denies that: what is judged again notes the proof that it rests on."""
     check = house.ask(cn="laptop-1", check_private_key=True)
-    other = house.admit()
-    copied = house.authority.issue(cn="laptop-1")
+    replace_options(house.services, house.account, check, CheckOptions(shared=Sharing.DENY))
+    other, copied = house.admit(), house.authority.issue(cn="laptop-2")
+    laptop.prove(copied)
+    other.prove(copied)
+    failed = (Status.FAIL, (Reason.COMMON_NAME_MISMATCH,))
+    assert [failed, failed] == [outcome(laptop), outcome(other)]
+    house.ask_otherwise(check, cn="laptop-2", check_private_key=True)
+    shared = (Status.FAIL, (Reason.CERTIFICATE_SHARED,))
+    assert [shared, shared] == [outcome(laptop), outcome(other)]
+    (listed,) = list_shared_keys(house.services, house.account)
+    assert {laptop.registration.id, other.registration.id} == {item.registration_id for item in listed.holders}
+
+
+def test_two_devices_with_one_key_pass_where_the_check_allows_it(house: House, laptop: Member) -> None:
+    """And the log names the other one."""
+    check = house.ask(cn="laptop-1", check_private_key=True)
+    other, copied = house.admit(), house.authority.issue(cn="laptop-2")
     laptop.prove(copied)
     other.prove(copied)
     house.ask_otherwise(check, cn="laptop-2", check_private_key=True)
-    failed = (Status.FAIL, (Reason.COMMON_NAME_MISMATCH,))
-    assert [failed, failed] == [outcome(laptop), outcome(other)]
+    assert [PASSES, PASSES] == [outcome(laptop), outcome(other)]
+    assert "shared_with" in house.log()[-1].entry.received
+
+
+def test_a_revocation_finds_the_key_of_a_pass_that_was_judged_again(house: House, laptop: Member) -> None:
+    """The certificate of a stolen laptop passes nowhere, whichever way it came to pass."""
+    check = house.ask(cn="other")
+    copied = house.authority.issue(cn="laptop-1")
+    laptop.prove(copied)
+    house.ask_otherwise(check, cn="laptop-1")
+    assert PASSES == outcome(laptop)
+    revoke(house.services, house.account, (laptop.registration.id,))
+    thief = house.admit(Facts(hostname="laptop-1", serial_number="OTHER"))
+    thief.prove(copied)
+    assert Status.FAIL is outcome(thief)[0]
+
+
+def test_a_result_that_lasts_longer_holds_its_key_longer(house: House, laptop: Member) -> None:
+    """And one that ends sooner does not let go of it sooner."""
+    check = house.ask(cn="laptop-1", fields={"expiration": "5m"})
     replace_options(house.services, house.account, check, CheckOptions(shared=Sharing.DENY))
-    house.ask_otherwise(check, cn="laptop-1", check_private_key=True)
-    assert [failed, failed] == [outcome(laptop), outcome(other)]
+    other, copied = house.admit(), house.authority.issue(cn="laptop-1")
+    laptop.prove(copied)
+    house.ask_otherwise(check, cn="laptop-1", fields={"expiration": "24h"})
+    house.clock.time += 10 * MINUTE
+    other.prove(copied)
+    shared = (Status.FAIL, (Reason.CERTIFICATE_SHARED,))
+    assert [shared, shared] == [outcome(laptop), outcome(other)]
+
+
+def test_facts_are_kept_anew_where_the_issuer_is_another(house: House, laptop: Member) -> None:
+    """The same claim under a renewed CA holds other facts: who issued it."""
+    check, issued = house.ask(cn="laptop-1"), house.authority.issue(cn="laptop-1")
+    laptop.prove(issued)
+    first = laptop.result().claim_digest
+    renewed = CertificateAuthority.create(cn="Example Root CA", key=house.authority.key)
+    replace_rule(house.services, house.account, check, rule(house.upload(renewed), "laptop-1"))
+    laptop.prove(issued)
+    assert first != laptop.result().claim_digest
 
 
 def test_an_expired_result_is_not_brought_back(house: House, laptop: Member) -> None:

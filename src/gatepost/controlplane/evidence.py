@@ -124,14 +124,14 @@ def keep_evidence(records: Records, reported: Reported, result: Result, known: b
     Where the report held the same as the one before, its times alone are written.
     """
     claim = encode_held(reported.held)
-    digest = hashlib.sha256(claim).digest()[:_DIGEST]
+    digest = _digest(claim, reported)
     same = digest == known
     extracted = None if same else extract_facts(reported.check, reported.facts, reported.held.findings)
     evidence = StoredEvidence(
         check=reported.number,
         registration=reported.registration,
         check_version=result.check_version,
-        status=_status(result),
+        status=status_of(result),
         measured_at=result.measured_at,
         ends_at=result.ends_at,
         facts=b"" if extracted is None else msgspec.msgpack.encode(extracted),
@@ -143,6 +143,12 @@ def keep_evidence(records: Records, reported: Reported, result: Result, known: b
     return digest
 
 
+def _digest(claim: bytes, reported: Reported) -> bytes:
+    """Return what is the same where the facts that are kept of a claim are: for the same issuers and the same device."""
+    parts = (claim, *sorted(item.sha256 for item in reported.check.authorities), msgspec.msgpack.encode(reported.facts))
+    return hashlib.sha256(b"\0".join(parts)).digest()[:_DIGEST]
+
+
 def renew_evidence(records: Records, account: int, stored: StoredResult) -> None:
     """Write down that a result changed without a report."""
     result = stored.result
@@ -150,7 +156,7 @@ def renew_evidence(records: Records, account: int, stored: StoredResult) -> None
         check=stored.check,
         registration=stored.registration,
         check_version=result.check_version,
-        status=_status(result),
+        status=status_of(result),
         measured_at=result.measured_at,
         ends_at=result.ends_at,
         facts=b"",
@@ -158,7 +164,8 @@ def renew_evidence(records: Records, account: int, stored: StoredResult) -> None
     records.evidence.renew(account, evidence)
 
 
-def _status(result: Result) -> str:
+def status_of(result: Result) -> str:
+    """Return the status of a result as evidence has it: empty where something else than the certificates decided."""
     return result.status if DECIDED_ELSEWHERE.isdisjoint(result.reasons) else ""
 
 

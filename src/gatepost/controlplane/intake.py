@@ -25,14 +25,7 @@ from gatepost.controlplane.meanwhile import tell_meanwhile
 from gatepost.controlplane.overruling import overrule
 from gatepost.controlplane.ports import SEEN_WITHIN, StoredResult
 from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Posture
-from gatepost.controlplane.sharing import (
-    is_owner,
-    note_proof,
-    refuse_others,
-    refuse_shared,
-    tell_shared,
-    tells_shared,
-)
+from gatepost.controlplane.sharing import Proof, hold_against_sharing, tells_shared
 from gatepost.core.evaluation import Status
 from gatepost.core.log import is_news
 from gatepost.core.reason import Reason
@@ -216,7 +209,10 @@ class Intake:
             # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
             return Recorded(self._acknowledge(msgspec.structs.replace(judged, judgements=()), version))
         known = {item.check: item for item in records.results.find(account, registration.number)}
-        answered = tuple(hold_against_denials(records, account, item) for item in judged.judgements)
+        for trial in (item for item in judged.judgements if item.live.stored.trial):
+            _keep(records, judged, trial, None)
+        counting = (item for item in judged.judgements if not item.live.stored.trial)
+        answered = tuple(hold_against_denials(records, account, item) for item in counting)
         if registration.pending is not None:
             answered = settle(records, registration, answered, now)
         answered = tuple(_hold_against_sharing(records, judged, item) for item in answered)
@@ -236,7 +232,7 @@ class Intake:
         return Recorded(ReportRefusedError(Reason.DEVICE_CLONED, detail))
 
     def _acknowledge(self, judged: Judged, checks_version: int) -> Acknowledgement:
-        schedules = [item.check.schedule for item in judged.view.checks_for(judged.registration)]
+        schedules = [item.check.schedule for item in judged.view.counting_for(judged.registration)]
         return Acknowledgement(
             acknowledged=judged.sequence,
             nonce=self._posture.nonce(judged.view, judged.registration),
@@ -270,38 +266,35 @@ def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement
     """Note the key that was proved; where another live device proved it too, and the check denies that, nobody passes."""
     if judgement.key_digest is None:
         return judgement
-    account, registration = judged.registration.account, judged.registration.number
-    key, result = judgement.key_digest, judgement.result
-    others = note_proof(records, account, registration, key, result)
-    if not others:
-        return judgement
-    told = msgspec.structs.replace(judgement.entry, received=tell_shared(judgement.entry.received, others))
-    judgement = msgspec.structs.replace(judgement, entry=told)
-    if not judgement.live.deny_shared:
-        return judgement
-    refuse_others(records, account, judgement.live.stored.number, key, others, result.judged_at)
-    if is_owner(records, account, registration, key, result.judged_at):
-        return judgement
-    refused = refuse_shared(result)
-    entry = msgspec.structs.replace(judgement.entry, result=refused)
-    return msgspec.structs.replace(judgement, result=refused, entry=entry)
+    proof = Proof(
+        account=judged.registration.account,
+        registration=judged.registration.number,
+        check=judgement.live.stored.number,
+        key_digest=judgement.key_digest,
+        deny=judgement.live.deny_shared,
+    )
+    result, received = hold_against_sharing(records, proof, judgement.result, judgement.entry.received)
+    entry = msgspec.structs.replace(judgement.entry, result=result, received=received)
+    return msgspec.structs.replace(judgement, result=result, entry=entry)
+
+
+def _keep(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> bytes:
+    """Keep what the report held for a check; of a draft that is asked too, this is all."""
+    reported = Reported(
+        account=judged.registration.account,
+        registration=judged.registration.number,
+        number=judgement.live.stored.number,
+        check=judgement.live.check,
+        facts=judged.facts.named,
+        held=judgement.held,
+    )
+    return keep_evidence(records, reported, judgement.result, known.claim_digest if known else None)
 
 
 def _write(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> None:
     account, registration = judged.registration.account, judged.registration.number
     check, result = judgement.live.stored.number, judgement.result
-    reported = Reported(
-        account=account,
-        registration=registration,
-        number=check,
-        check=judgement.live.check,
-        facts=judged.facts.named,
-        held=judgement.held,
-    )
-    digest = keep_evidence(records, reported, result, known.claim_digest if known else None)
-    if judgement.live.stored.trial:
-        # A draft is asked so that its effect can be told, and has none.
-        return
+    digest = _keep(records, judged, judgement, known)
     news = is_news(known.result if known else None, known.logged_at if known else None, result)
     # That a key is on another device too is worth a line, once, even where nothing else changed.
     news = news or (known is not None and tells_shared(judgement.entry.received) and not tells_shared(known.received))
@@ -343,7 +336,7 @@ def _end_unanswered(records: Records, judged: Judged, known: dict[int, StoredRes
     """
     account = judged.registration.account
     answered = {item.live.stored.number for item in judged.judgements}
-    for live in judged.view.checks_for(judged.registration):
+    for live in judged.view.counting_for(judged.registration):
         stored = known.get(live.stored.number)
         if stored is None or live.stored.number in answered or stored.result.check_version >= live.check.version:
             continue

@@ -38,6 +38,10 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
         system = device_type(registration)
         return tuple(item for item in self.checks if item.check.operating_system == system)
 
+    def counting_for(self, registration: Registration) -> tuple[LiveCheck, ...]:
+        """Return those of them that count: a draft that devices answer too changes nothing else."""
+        return tuple(item for item in self.checks_for(registration) if not item.stored.trial)
+
 
 class Ground(msgspec.Struct, frozen=True):
     """What a passing result rests on: the digest of its certificate's key, and that of its issuer and number."""

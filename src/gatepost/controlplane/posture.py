@@ -121,7 +121,8 @@ class Posture:
         )
         denied = find_denied(records, registration.account, certificates.values())
         trial = _Trial(binding=binding, denied=denied, measured_at=measured_at, now=self._now())
-        change = _compare_facts(records, registration, facts_to_core(report.facts), claims, trial, view.accept_facts)
+        counting = tuple((live, claim) for live, claim in claims if not live.stored.trial)
+        change = _compare_facts(records, registration, facts_to_core(report.facts), counting, trial, view.accept_facts)
         judgements = tuple(
             msgspec.structs.replace(
                 trial.conclude(live, claim, change.named),
@@ -174,7 +175,7 @@ class Posture:
         """Return when the report's nonce was issued; raises where it is not ours, or older than a check allows."""
         account, name = UUID(view.public_id).bytes, UUID(registration.id).bytes
         issued = nonce_issued_at(view.keys.nonce_secret, account, name, report.nonce)
-        schedules = [item.check.schedule for item in view.checks_for(registration)]
+        schedules = [item.check.schedule for item in view.counting_for(registration)]
         oldest = min((2000 * schedule for schedule in schedules), default=MAXIMUM_NONCE_AGE)
         if issued is None or not nonce_is_fresh(issued, self._now(), oldest):
             detail = "the report answers a nonce that is too old or not this server's"

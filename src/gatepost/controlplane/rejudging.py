@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from gatepost.controlplane.denying import ground_under, is_denied, note_ground
-from gatepost.controlplane.evidence import DECIDED_ELSEWHERE, decode_held, judge_again
+from gatepost.controlplane.evidence import DECIDED_ELSEWHERE, decode_held, judge_again, status_of
 from gatepost.controlplane.overruling import overrule
 from gatepost.controlplane.ports import StoredCheck
 from gatepost.controlplane.received import describe_expected, describe_received
-from gatepost.controlplane.sharing import proved_key
+from gatepost.controlplane.sharing import Proof, hold_against_sharing, proved_key
 from gatepost.core.check import Check
 from gatepost.core.evaluation import Status
 from gatepost.core.log import PostureEntry, is_news
@@ -146,15 +146,9 @@ def _evaluation(
         return None
     held = decode_held(claim)
     evaluation = judge_again(held, changed.after, changed.before, registration.device.facts, instant(now))
-    if evaluation is None or evaluation.status is not Status.PASS:
-        return evaluation
-    if is_denied(records, account, ground_under(evaluation)):
-        return None
-    if not changed.deny_shared:
-        return evaluation
-    key = proved_key(evaluation)
-    holders = records.proved_keys.holders(account, key, now) if key else ()
-    return None if any(item.registration != registration.number for item in holders) else evaluation
+    if evaluation is not None and evaluation.status is Status.PASS:
+        return None if is_denied(records, account, ground_under(evaluation)) else evaluation
+    return evaluation
 
 
 def _write(
@@ -167,13 +161,23 @@ def _write(
     evidence, stored, registration = subject
     account = changed.stored.account
     result = conclude(evaluation, changed.after, evidence.measured_at, now)
-    ground = ground_under(evaluation)
-    news = is_news(stored.result, stored.logged_at, result)
     # The device's own verdict was on the older check, and says nothing of this one.
+    received = describe_received(evaluation, evaluation.status)
+    key, ground = proved_key(evaluation), ground_under(evaluation)
+    if key is not None:
+        proof = Proof(
+            account=account,
+            registration=stored.registration,
+            check=stored.check,
+            key_digest=key,
+            deny=changed.deny_shared,
+        )
+        result, received = hold_against_sharing(records, proof, result, received)
+    news = is_news(stored.result, stored.logged_at, result)
     entry = PostureEntry(
         result=result,
         expected=describe_expected(changed.after, registration.device.facts),
-        received=describe_received(evaluation, evaluation.status),
+        received=received,
         nonce=b"",
         signature=None,
         reports=stored.repeats + 1,
@@ -187,7 +191,7 @@ def _write(
         received=entry.received,
         logged_at=now if news else stored.logged_at,
         repeats=0 if news else stored.repeats,
-        key_digest=proved_key(evaluation),
+        key_digest=key,
         traced=ground is not None or (stored.traced and result.certificate == stored.result.certificate),
     )
     records.results.put(account, judged)
@@ -198,7 +202,7 @@ def _write(
     renewed = msgspec.structs.replace(
         evidence,
         check_version=changed.after.version if complete else evidence.check_version,
-        status=result.status,
+        status=status_of(result),
         ends_at=result.ends_at,
     )
     records.evidence.renew(account, renewed)

@@ -57,6 +57,30 @@ def note_proof(
     return tuple(item for item in holders if item.registration != registration)
 
 
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that a device proved for a check; numbers are keys of hot tables. ``deny``: nobody passes with a shared one."""
+
+    account: int
+    registration: int
+    check: int
+    key_digest: bytes
+    deny: bool
+
+
+def hold_against_sharing(records: Records, proof: Proof, result: Result, received: str) -> tuple[Result, str]:
+    """Note a proof; return the result, and what the log shows of it, as they are where other live devices proved the key."""
+    others = note_proof(records, proof.account, proof.registration, proof.key_digest, result)
+    if not others:
+        return result, received
+    told = tell_shared(received, others)
+    if not proof.deny:
+        return result, told
+    refuse_others(records, proof.account, proof.check, proof.key_digest, others, result.judged_at)
+    if is_owner(records, proof.account, proof.registration, proof.key_digest, result.judged_at):
+        return result, told
+    return refuse_shared(result), told
+
+
 def tell_shared(received: str, others: tuple[KeyHolder, ...]) -> str:
     """Write into what the log shows of a report with which other devices it shares its key: the event itself."""
     document = msgspec.json.decode(received)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gatepost.core.public_key import canonical_key
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class Denied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def key_digest(certificate: Certificate) -> bytes:
-    """Return the SHA-256 of a certificate's SubjectPublicKeyInfo."""
-    return hashlib.sha256(certificate.public_key.encoded).digest()
+    """Return the SHA-256 of a certificate's SubjectPublicKeyInfo, in its usual form whatever form the certificate has."""
+    return hashlib.sha256(canonical_key(certificate.public_key)).digest()
 
 
 def certificate_digest(issuer: DistinguishedName, serial_number: int) -> bytes:

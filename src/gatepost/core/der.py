@@ -124,3 +124,12 @@ def dotted(identifier: bytes) -> str:
             value = 0
     first = min(arcs[0] // 40, 2)
     return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
+
+
+def wrap(tag: int, content: bytes) -> bytes:
+    """Write an element: its tag, its length in the shortest form, its content."""
+    length = len(content)
+    if length < 0x80:  # noqa: PLR2004 - the short form (X.690, 8.1.3.4).
+        return bytes((tag, length)) + content
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(octets))) + octets + content

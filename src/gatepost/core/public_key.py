@@ -41,6 +41,30 @@ class PublicKey(msgspec.Struct, frozen=True):
     """The bit string's content: an EC point, an Ed25519 key, or the DER of an RSAPublicKey."""
 
 
+_RSA_ALGORITHM: Final = bytes.fromhex("300d06092a864886f70d0101010500")
+_FIELDS: Final = {
+    KeyKind.P256: (
+        bytes.fromhex("301306072a8648ce3d020106082a8648ce3d030107"),
+        32,
+        2**256 - 2**224 + 2**192 + 2**96 - 1,
+        0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B,
+    ),
+    KeyKind.P384: (
+        bytes.fromhex("301006072a8648ce3d020106052b81040022"),
+        48,
+        2**384 - 2**128 - 2**96 + 2**32 - 1,
+        0xB3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF,
+    ),
+    KeyKind.P521: (
+        bytes.fromhex("301006072a8648ce3d020106052b81040023"),
+        66,
+        2**521 - 1,
+        0x0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00,
+    ),
+}
+"""Of each curve: its AlgorithmIdentifier, the bytes of a coordinate, its prime, and b (SP 800-186, 3.2.1; a is -3)."""
+
+
 def parse_public_key(encoded: bytes) -> PublicKey:
     """Read a SubjectPublicKeyInfo; raises `der.DerError` where it is none.
 
@@ -57,6 +81,42 @@ def parse_public_key(encoded: bytes) -> PublicKey:
     except der.DerError:
         kind, name = None, f"unreadable, algorithm {oid}"
     return PublicKey(encoded, kind, name, material)
+
+
+def canonical_key(key: PublicKey) -> bytes:
+    """Return the SubjectPublicKeyInfo in the one form that RFC 3279 and RFC 5480 ask for: one key has one digest.
+
+    A CA may copy another form from a request: an RSA key without its NULL, a point compressed. What has no other form, or is
+    of no kind, comes back as it is.
+    """
+    match key.kind:
+        case KeyKind.RSA:
+            return _wrapped(_RSA_ALGORITHM, key.material)
+        case KeyKind.P256 | KeyKind.P384 | KeyKind.P521 if key.material[:1] != b"\x04":
+            algorithm, size, prime, coefficient = _FIELDS[key.kind]
+            point = _uncompressed(key.material, size, prime, coefficient)
+            return key.encoded if point is None else _wrapped(algorithm, point)
+        case _:
+            return key.encoded
+
+
+def _uncompressed(material: bytes, size: int, prime: int, coefficient: int) -> bytes | None:
+    """Write a point with both coordinates (SEC 1, 2.3.3 and 2.3.4); None where it is none."""
+    form, x = material[:1], int.from_bytes(material[1 : 1 + size], "big")
+    if form in {b"\x06", b"\x07"} and len(material) == 1 + 2 * size:
+        return b"\x04" + material[1:]
+    if form not in {b"\x02", b"\x03"} or len(material) != 1 + size:
+        return None
+    # The primes of these curves are 3 modulo 4, so that this power is a root.
+    y = pow((pow(x, 3, prime) - 3 * x + coefficient) % prime, (prime + 1) // 4, prime)
+    if y % 2 != form[0] % 2:
+        y = prime - y
+    return b"\x04" + material[1:] + y.to_bytes(size, "big")
+
+
+def _wrapped(algorithm: bytes, material: bytes) -> bytes:
+    bits = b"\x00" + material
+    return der.wrap(der.SEQUENCE, algorithm + der.wrap(der.BIT_STRING, bits))
 
 
 def _kind(oid: str, material: bytes, parameters: bytes) -> tuple[KeyKind | None, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import KeyHolder
@@ -24,8 +24,11 @@ _KEY: Final = ("account", "key_digest", "registration_number")
 
 
 def _prove(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
-    """Return the one statement that each dialect spells by itself: a new proof renews the older one's end."""
-    return insert.on_conflict_do_update(index_elements=_KEY, set_={"ends_at": insert.excluded.ends_at})
+    """Return the one statement that each dialect spells by itself: a new proof puts the end off, and never back."""
+    later = case(
+        (insert.excluded.ends_at > proved_keys.c.ends_at, insert.excluded.ends_at), else_=proved_keys.c.ends_at
+    )
+    return insert.on_conflict_do_update(index_elements=_KEY, set_={"ends_at": later})
 
 
 STATEMENTS: Final = {"sqlite": _prove(sqlite.insert(proved_keys)), "postgresql": _prove(postgresql.insert(proved_keys))}

@@ -69,7 +69,11 @@ _END_ALL = (
     .where(or_(results.c.ends_at.is_(None), results.c.ends_at > bindparam("now")))
     .values(ends_at=bindparam("now"))
 )
-_FORGET = tuple(delete(table).where(table.c.account == bindparam("in_account")) for table in (evidence, claims))
+_FORGET = (
+    *(delete(table).where(table.c.account == bindparam("in_account")) for table in (evidence, claims)),
+    # What is gone is kept anew with the next report, also where that says the same.
+    update(results).where(results.c.account == bindparam("in_account")).values(claim_digest=None),
+)
 
 
 def _stored_result(row: AnyRow) -> StoredResult:

@@ -33,7 +33,7 @@ class ProvedKeys(Protocol):
         ...
 
     def prove(self, account: int, key_digest: bytes, registration: int, ends_at: int) -> None:
-        """Note that a registration proved a key, until ``ends_at`` (ms)."""
+        """Note that a registration proved a key, until ``ends_at`` (ms); an earlier proof that counts longer goes on counting."""
         ...
 
     def holders(self, account: int, key_digest: bytes, now: int) -> tuple[KeyHolder, ...]:
