@@ -11,7 +11,7 @@ import pytest
 
 from gatepost.agent.cycle import Answered, Cycle, NamedCheck
 from gatepost.agent.gather import Gathered
-from gatepost.agent.status import StatusFolder, describe_cycle
+from gatepost.agent.status import StatusFolder, describe_cycle, describe_refusal
 from gatepost.core.check import Check, Evidence
 from gatepost.core.evaluation import Evaluation, Status
 from gatepost.core.finding import Candidate, Fault, Location, StoreKind
@@ -61,6 +61,13 @@ def test_the_servers_verdict_stands_beside_what_the_device_saw() -> None:
     assert (7, 5, 300) == (last.acknowledged, last.at, last.next_in)
     assert (Status.FAIL, (Reason.COMMON_NAME_MISMATCH,), 9) == (only.status, only.reasons, only.ends_at)
     assert "CN=laptop-1" == only.certificates[0].subject
+
+
+def test_a_device_that_is_shut_out_shows_no_pass_any_more() -> None:
+    """What the server said before is over, and the reason is the one that the user needs."""
+    last = describe_cycle(cycle(verdict("one", Status.PASS)), 5)
+    (only,) = describe_refusal(last, Reason.DEVICE_REVOKED, 9).verdicts
+    assert (Status.ERROR, (Reason.DEVICE_REVOKED,), None) == (only.status, only.reasons, only.ends_at)
 
 
 def test_what_lies_in_a_users_store_is_not_shown() -> None:

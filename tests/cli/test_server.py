@@ -339,6 +339,14 @@ def test_a_lost_token_is_replaced_on_the_console(place: Place) -> None:
     assert [False, False, True] == [counts(place, token) for token in tokens]
 
 
+@pytest.mark.parametrize("command", [("init",), ("admin", "reset")])
+def test_an_address_that_is_none_is_refused(place: Place, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Nobody could present the token beside it."""
+    database = place.url if command[0] == "admin" else f"sqlite:///{tmp_path}/other.db"
+    words = refused("server", *command, "--database", database, "--email", "foo")
+    assert "--email is no e-mail address: 'foo': such as admin@example.com" in words
+
+
 def test_a_token_of_the_console_has_the_scopes_that_it_is_given(place: Place) -> None:
     """Everything where none is; a word that is none is refused with the nearest one."""
     assert ["*"] == place.create("administrator")["scopes"]

@@ -91,6 +91,24 @@ def test_a_revoked_token_and_a_revoked_device_are_told(server: RealServer, agent
     assert (2, True) == (again.code, "unenroll" in again.stderr)
 
 
+def test_a_revoked_device_knows_it(server: RealServer, agent: RealAgent) -> None:
+    """The status that everybody reads shows no pass any more."""
+    agent.install(server.authority.issue(cn="laptop-1"))
+    server.ask(cn="${hostname}", locations={"paths": [str(agent.pem)]})
+    agent.enroll(server)
+    assert 0 == agent.cycle()[0]
+    listed = server.call("GET", "/devices/registrations?per_page=100")
+    registration = agent.run("status", "--format", "json")
+    assert 0 == registration.code
+    for item in listed:
+        server.call("POST", f"/devices/registrations/revoke?id={item['id']}")
+    ended = agent.run("run", "--once")
+    assert "device-revoked" in ended.stderr
+    status = agent.run("status", "--format", "json")
+    assert (3, ["error"]) == (status.code, [item["status"] for item in status.document["verdicts"]])
+    assert ["device-revoked"] == status.document["verdicts"][0]["reasons"]
+
+
 def test_a_device_reports_over_tls_when_it_was_given_the_authority(tmp_path: Path, agent: RealAgent) -> None:
     """And sends nothing to the same server when it was not."""
     authority = CertificateAuthority.create(cn="Server CA")

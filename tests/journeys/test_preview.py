@@ -91,3 +91,14 @@ def test_a_preview_whose_process_fails_is_told_so(server: RealServer, tmp_path: 
     assert 3 == ended.code
     assert "the preview failed" in ended.stderr
     assert "master key" in ended.stderr
+
+
+def test_a_preview_runs_where_the_database_is_named_by_a_relative_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process has another folder than the server."""
+    monkeypatch.chdir(tmp_path)
+    with real_server(Path()) as server:
+        server.ask(cn="${hostname}")
+        rule, _ = draft(server, tmp_path)
+        assert 0 == preview(server, rule).code

@@ -86,6 +86,13 @@ def describe_cycle(cycle: Cycle, now: int) -> LastCycle:
     )
 
 
+def describe_refusal(last: LastCycle, reason: Reason, now: int) -> LastCycle:
+    """Say of every check that the server takes nothing from this device any more, and why."""
+    refused = {"status": Status.ERROR, "reasons": (reason,), "evidence": None, "ends_at": None}
+    verdicts = tuple(msgspec.structs.replace(item, **refused) for item in last.verdicts)
+    return msgspec.structs.replace(last, at=now, verdicts=verdicts)
+
+
 def _describe(verdict: Verdict, answered: Answered | None) -> CheckStatus:
     evaluation = answered.gathered.evaluation if answered else None
     return CheckStatus(

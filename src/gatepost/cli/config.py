@@ -38,10 +38,14 @@ def read_settings(path: Path | None, usual: Path, kind: type[_T]) -> _T:
     except (UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"settings file {chosen}", f"is not TOML: {error}") from error
     _refuse_unknown(chosen, document, kind)
+    # Imported here: a device without the file needs none of it.
+    from gatepost.wire.management.strict import convert_strictly
+
     try:
-        return msgspec.convert(document, kind)
-    except msgspec.ValidationError as error:
-        raise InputError(f"settings file {chosen}", str(error)) from error
+        return convert_strictly(document, kind, "")
+    except InputError as error:
+        problem = f"{error.field.removeprefix('/').replace('/', '.')} {error.problem}"
+        raise InputError(f"settings file {chosen}", f"has {problem}", error.allowed) from None
 
 
 def _refuse_unknown(path: Path, document: dict[str, object], kind: type[_T]) -> None:

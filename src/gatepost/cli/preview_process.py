@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.cli.words import explain_error
 from gatepost.errors import GatepostError, StorageError
 from gatepost.processes import ask
 
@@ -26,6 +27,7 @@ _AT_ONCE: Final = 2
 """Previews that run at once; the others wait."""
 _TIMEOUT: Final = 900.0
 """Seconds: a million devices take some ten."""
+_SQLITE: Final = "sqlite:///"
 _WORDS: Final = 4_096
 
 
@@ -67,12 +69,19 @@ class PreviewProcesses:
             if answer.status == 0:
                 return
         except GatepostError as error:
-            words = str(error)
+            words = explain_error(error)[1]
         previewing = Previewing(self._storage, _now, task.account, results_expire=task.results_expire)
         try:
             previewing.fail(task.preview_id, f"the process that goes through the fleet failed: {words}")
         except StorageError:
             return
+
+
+def absolute_url(database: str) -> str:
+    """Return a database's URL as it is meant in every folder: the process runs in another one than the server."""
+    if not database.startswith(_SQLITE):
+        return database
+    return f"{_SQLITE}{Path(database.removeprefix(_SQLITE)).absolute()}"
 
 
 def _now() -> int:
@@ -94,7 +103,7 @@ def main() -> None:
         finally:
             storage.close()
     except GatepostError as error:
-        sys.stdout.write(str(error))
+        sys.stdout.write(explain_error(error)[1])
         sys.exit(3)
 
 

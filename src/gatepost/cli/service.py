@@ -14,11 +14,13 @@ import click
 import msgspec
 
 from gatepost.agent.service import SLICE, Clocks, Service
-from gatepost.agent.status import LastCycle, StatusFolder, describe_cycle
+from gatepost.agent.status import LastCycle, StatusFolder, describe_cycle, describe_refusal
 from gatepost.agent.supervisor import Supervisor
 from gatepost.agent.wake import Bell
 from gatepost.agent.watch import CallWatch, NetworkWatch, StoreWatch
 from gatepost.cli.words import explain_error, printable
+from gatepost.core.reason import Reason
+from gatepost.errors import ReportRefusedError
 
 if TYPE_CHECKING:
     from gatepost.agent.cycle import Agent
@@ -39,9 +41,19 @@ def status_folder(state: Path) -> StatusFolder:
     return StatusFolder(Path(f"{state}-status"))
 
 
+_SHUT_OUT: Final = frozenset({Reason.DEVICE_REVOKED.value, Reason.DEVICE_NOT_ENROLLED.value})
+"""Reasons for which a server takes nothing from a device any more: what it said before is over."""
+
+
 def one_cycle(worker: Agent, folder: StatusFolder) -> LastCycle:
     """Do one cycle, and leave what it came to for whoever asks."""
-    last = describe_cycle(worker.run_once(), now())
+    try:
+        last = describe_cycle(worker.run_once(), now())
+    except ReportRefusedError as error:
+        known = folder.load()
+        if error.reason in _SHUT_OUT and known is not None:
+            folder.save(describe_refusal(known, Reason(error.reason), now()))
+        raise
     folder.save(last)
     return last
 

@@ -52,7 +52,7 @@ def serve(settings: ServerSettings, reread: Callable[[], ServerSettings]) -> Non
 
 def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     """Put the application together, in the worker; ``ready`` is called when it can take requests."""
-    from gatepost.cli.preview_process import PreviewProcesses, Task
+    from gatepost.cli.preview_process import PreviewProcesses, Task, absolute_url
     from gatepost.cli.workers import Leaving
     from gatepost.controlplane.administration.services import Services
     from gatepost.controlplane.calls import Calls
@@ -77,7 +77,9 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     posture = Posture(storage, now, settings.public_urls, results_expire=expire, counters=counters)
     intake = Intake(storage, posture, now, counters)
     rejudger = Rejudger(storage, now)
-    task = Task(database=settings.database, master_key=str(settings.master_key), results_expire=expire)
+    task = Task(
+        database=absolute_url(settings.database), master_key=str(settings.master_key.absolute()), results_expire=expire
+    )
     previews = PreviewProcesses(task, database)
     services = Services(
         storage=storage,

@@ -29,6 +29,7 @@ from granian.net import SocketSpec  # type: ignore[attr-defined]  # granian name
 from granian.server.mp import MPServer
 
 from gatepost.cli.operator_log import granian_log
+from gatepost.cli.words import explain_error
 from gatepost.errors import GatepostError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Workers(MPServer):
         try:
             self._take(self._reread())
         except (GatepostError, OSError) as error:
-            _log.error("reload refused: the server goes on as it was", problem=str(error))
+            _log.error("reload refused: the server goes on as it was", problem=_words(error))
             return
         if self._replace(spawn_target, target_loader):
             _log.info("reloaded", **self._settings.shown())
@@ -217,3 +218,7 @@ class Leaving:
 
 def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.resolve()
+
+
+def _words(error: GatepostError | OSError) -> str:
+    return explain_error(error)[1] if isinstance(error, GatepostError) else str(error)

@@ -9,7 +9,9 @@ import msgspec
 from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.administration.tokens import add_token
 from gatepost.controlplane.keys import make_keys
+from gatepost.errors import InputError
 from gatepost.wire.management.scopes import Scope
+from gatepost.wire.management.strict import convert_strictly
 from gatepost.wire.management.tokens import TokenBody, TokenKind
 
 if TYPE_CHECKING:
@@ -24,13 +26,20 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     token: str
 
 
+def _administrator(name: str, user_email: str | None) -> TokenBody:
+    """Ask for a token that reaches everything; raises `InputError` for what is no e-mail address."""
+    wanted = {"kind": TokenKind.ADMINISTRATOR, "name": name, "user_email": user_email, "scopes": (Scope.ALL,)}
+    try:
+        return convert_strictly(wanted, TokenBody, "")
+    except InputError:
+        raise InputError("--email", f"is no e-mail address: {user_email!r}", "such as admin@example.com") from None
+
+
 def reset_administrator(
     services: Services, account: Account, user_email: str | None, *, revoke_others: bool
 ) -> tuple[NewAccount, int]:
     """Make an administrator's token that reaches everything; returns it, and how many others were revoked."""
-    wanted = TokenBody(
-        kind=TokenKind.ADMINISTRATOR, name="administrator, reset", user_email=user_email, scopes=(Scope.ALL,)
-    )
+    wanted = _administrator("administrator, reset", user_email)
     with services.storage.writing() as records:
         tokens = records.tokens.all(account.number, TokenKind.ADMINISTRATOR) if revoke_others else ()
         others = [item for item in tokens if item.revoked_at is None]
@@ -44,9 +53,7 @@ def reset_administrator(
 
 def create_account(services: Services, user_email: str | None = None) -> NewAccount:
     """Make an account; ``user_email`` is its first administrator's."""
-    wanted = TokenBody(
-        kind=TokenKind.ADMINISTRATOR, name="first administrator", user_email=user_email, scopes=(Scope.ALL,)
-    )
+    wanted = _administrator("first administrator", user_email)
     with services.storage.writing() as records:
         account = records.accounts.add(services.random(16).hex(), services.now())
         make_keys(records, account, services.random, services.now())
