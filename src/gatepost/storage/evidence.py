@@ -63,6 +63,8 @@ _SCAN = (
         evidence.c.account == bindparam("account"),
         evidence.c.check_number == bindparam("check"),
         evidence.c.registration_number > bindparam("after"),
+        # Said of both, or PostgreSQL walks through one of them from its beginning for every page.
+        registrations.c.number > bindparam("after"),
         registrations.c.state == COUNTS,
         registrations.c.pending.is_(None),
     )
