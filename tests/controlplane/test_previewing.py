@@ -23,6 +23,7 @@ from gatepost.errors import ConflictError, InputError, NotFoundError
 from gatepost.wire.device import CheckAnswer, Facts
 from gatepost.wire.management.check_options import CheckOptions
 from gatepost.wire.management.preview import Outlook, PreviewBody, PreviewState
+from gatepost.wire.management.scopes import Scope
 from tests.certificates import CertificateAuthority
 from tests.controlplane.house import MINUTE, PLACE, open_house
 from tests.services import as_json, rule_of
@@ -95,6 +96,30 @@ def test_a_change_is_told_before_it_is_saved(fleet: Fleet) -> None:
         outlook.changes[2].then,
         outlook.changes[2].reasons,
     )
+
+
+@pytest.mark.parametrize(
+    ("scope", "named"),
+    [
+        (Scope.CHECKS_READ, 0),
+        (Scope.CHECKS_WRITE, 0),
+        (Scope.DEVICES_READ, 1),
+        (Scope.DEVICES_WRITE, 1),
+        (Scope.ALL, 1),
+    ],
+)
+def test_devices_are_named_for_those_alone_who_may_read_devices(fleet: Fleet, scope: Scope, named: int) -> None:
+    """The numbers and the causes are for everybody who may read the preview."""
+    house = fleet.house
+    body = PreviewBody(rule=fleet.rule(cn="laptop-0"), replaces=fleet.check)
+    shown = start_preview(house.services, house.account, body)
+    limited = msgspec.structs.replace(house.services, scopes=(scope,))
+    for outlook in (
+        find_preview(limited, house.account, shown.id).outlook,
+        run_preview(limited, house.account, shown.id).outlook,
+    ):
+        assert outlook is not None
+        assert ((2, 0, 1, 1, 0), 1, named) == (counted(outlook), len(outlook.causes), len(outlook.changes))
 
 
 def test_nothing_is_told_where_other_places_would_be_looked_into(fleet: Fleet) -> None:

@@ -22,6 +22,7 @@ from gatepost.wire.management.posture_rules import (
     parse_rule,
 )
 from gatepost.wire.management.preview import PreviewObject, PreviewState
+from gatepost.wire.management.scopes import Scope, reaches
 from gatepost.wire.management.strict import decode_strictly
 
 if TYPE_CHECKING:
@@ -81,10 +82,13 @@ def run_preview(services: Services, account: int, preview_id: str) -> PreviewObj
 
 
 def find_preview(services: Services, account: int, preview_id: str) -> PreviewObject:
-    """Return a preview; raises `NotFoundError`."""
+    """Return a preview, with its devices for those alone who may read devices; raises `NotFoundError`."""
     with services.storage.reading() as records:
         resource = load_preview(records, account, preview_id)
     draft = msgspec.json.decode(resource.document, type=Draft)
+    outlook = draft.outlook
+    if outlook is not None and not reaches(services.scopes, Scope.DEVICES_READ):
+        outlook = msgspec.structs.replace(outlook, changes=())
     return PreviewObject(
         id=resource.id,
         state=draft.state,
@@ -95,7 +99,7 @@ def find_preview(services: Services, account: int, preview_id: str) -> PreviewOb
         created_at=instant(resource.created_at),
         updated_at=instant(resource.updated_at),
         progress=draft.progress,
-        outlook=draft.outlook,
+        outlook=outlook,
         detail=draft.detail,
     )
 
