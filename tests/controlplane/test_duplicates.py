@@ -9,10 +9,12 @@ import pytest
 from gatepost.controlplane.administration import devices, enrollment
 from gatepost.controlplane.administration.audit import read_audit_log
 from gatepost.controlplane.administration.history import list_results
+from gatepost.controlplane.intake import Intake
 from gatepost.controlplane.ports import AuditFilter
 from gatepost.core.evaluation import Status
 from gatepost.core.reason import Reason
-from gatepost.errors import ConflictError, ReportRefusedError
+from gatepost.errors import ConflictError, OverloadedError, ReportRefusedError
+from gatepost.wire import jws
 from gatepost.wire.device import Facts
 from gatepost.wire.management.enrollment import Duplicates, EnrollmentSettings, FactRule
 from tests.controlplane.house import House, Member, open_house
@@ -191,6 +193,29 @@ def test_no_certificate_makes_a_device_another_live_one(house: House) -> None:
     house.ask_otherwise(_only(house), cn="${serial_number}", check_private_key=True)
     say(thief, house.authority.issue(cn="S-9"), Facts(serial_number="S-9"))
     assert (Status.FAIL, "S-3") == (thief.result().result.status, thief.registration.device.facts.serial_number)
+
+
+def test_of_two_that_would_take_one_serial_number_at_once_one_does(house: House) -> None:
+    """In one group of reports: the other one is asked to come again, and then waits with what it says."""
+    by_rule(house)
+    house.ask_otherwise(_only(house), cn="${serial_number}", check_private_key=True)
+    first, second = house.admit(Facts(serial_number="S-1")), house.admit(Facts(serial_number="S-2"))
+    said, documents = Facts(serial_number="S-9"), []
+    for member in (first, second):
+        nonce = member.synchronise().nonce
+        found = member.found(house.authority.issue(cn="S-9"), nonce)
+        documents.append(member.sign(jws.Kind.REPORT, member.compose(found, nonce=nonce, facts=said)))
+    intake = Intake(house.services.storage, house.posture, house.clock)
+    answers = [intake.submit(document) for document in documents]
+    intake.start()
+    intake.stop()
+    assert 1 == answers[0].result(0).acknowledged
+    with pytest.raises(OverloadedError):
+        answers[1].result(0)
+    assert (PASSES, "S-9") == (outcome(first.result()), first.registration.device.facts.serial_number)
+    assert 1 == house.take(documents[1]).acknowledged
+    assert (Status.FAIL, "S-2") == (second.result().result.status, second.registration.device.facts.serial_number)
+    assert second.registration.reported_facts is not None
 
 
 def _only(house: House) -> str:
