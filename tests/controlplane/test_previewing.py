@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import pytest
@@ -19,7 +19,7 @@ from gatepost.controlplane.administration.rules import find_rule, list_rules, re
 from gatepost.controlplane.previewing import Previewing
 from gatepost.core.evaluation import Status
 from gatepost.core.reason import Reason
-from gatepost.errors import ConflictError, InputError, NotFoundError
+from gatepost.errors import ConflictError, InputError, NotFoundError, OverloadedError
 from gatepost.wire.device import CheckAnswer, Facts
 from gatepost.wire.management.check_options import CheckOptions
 from gatepost.wire.management.preview import Outlook, PreviewBody, PreviewState
@@ -265,6 +265,7 @@ def test_a_preview_that_fails_says_why(fleet: Fleet) -> None:
     assert PreviewState.RUNNING is shown.state
     with pytest.raises(ConflictError, match="still running"):
         run_preview(house.services, house.account, shown.id)
+    assert Previewing(house.services.storage, house.clock, house.account, results_expire=True).wanted(shown.id)
     with house.services.storage.writing() as records:
         records.certificates.remove(house.account, upload)
     ((account, preview_id),) = queue
@@ -275,6 +276,7 @@ def test_a_preview_that_fails_says_why(fleet: Fleet) -> None:
     assert "names no uploaded certificate" in shown.detail
     remove_preview(house.services, house.account, preview_id)
     previewing.fail(preview_id, "nobody asks any more")
+    assert not previewing.wanted(preview_id)
     with pytest.raises(NotFoundError):
         previewing.run(preview_id)
 
@@ -293,3 +295,54 @@ def test_so_many_previews_and_trials_are_kept_and_no_more(fleet: Fleet) -> None:
         start_preview(house.services, house.account, collecting)
     with pytest.raises(ConflictError, match="collected already"):
         start_preview(house.services, house.account, collecting)
+
+
+def test_what_runs_or_is_collected_does_not_give_way(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest of the others does; where there is none, the new one is refused."""
+    monkeypatch.setattr("gatepost.controlplane.administration.previews.MAXIMUM_PREVIEWS", 3)
+    house, queue = fleet.house, []
+    waiting = msgspec.structs.replace(house.services, start_preview=lambda *task: queue.append(task))
+    body = PreviewBody(rule=fleet.rule(), replaces=fleet.check)
+    running = start_preview(waiting, house.account, body)
+    collected = start_preview(house.services, house.account, msgspec.structs.replace(body, collect=True))
+    done = start_preview(house.services, house.account, body)
+    newer = start_preview(waiting, house.account, body)
+    with pytest.raises(NotFoundError):
+        find_preview(house.services, house.account, done.id)
+    with pytest.raises(ConflictError, match="each is running or collected"):
+        start_preview(house.services, house.account, body)
+    for kept in (running, collected, newer):
+        assert kept.id == find_preview(house.services, house.account, kept.id).id
+
+
+def test_a_preview_whose_server_ended_is_run_again(fleet: Fleet) -> None:
+    """It may when it has told nothing for as long as none may take; then it gives way, too."""
+    house, queue = fleet.house, []
+    waiting = msgspec.structs.replace(house.services, start_preview=lambda *task: queue.append(task))
+    shown = start_preview(waiting, house.account, PreviewBody(rule=fleet.rule(), replaces=fleet.check))
+    house.clock.time += 15 * MINUTE - 1
+    with pytest.raises(ConflictError, match="still running"):
+        run_preview(house.services, house.account, shown.id)
+    house.clock.time += 1
+    assert PreviewState.RUNNING is run_preview(waiting, house.account, shown.id).state
+    with pytest.raises(ConflictError, match="still running"):
+        run_preview(house.services, house.account, shown.id)
+    house.clock.time += 15 * MINUTE
+    assert PreviewState.DONE is run_preview(house.services, house.account, shown.id).state
+
+
+def test_nothing_is_written_when_there_is_no_room(fleet: Fleet) -> None:
+    """Neither a preview nor a draft for devices."""
+    house = fleet.house
+    shown = start_preview(house.services, house.account, PreviewBody(rule=fleet.rule(), replaces=fleet.check))
+
+    def none() -> NoReturn:
+        raise OverloadedError(30)
+
+    full = msgspec.structs.replace(house.services, preview_room=none)
+    with pytest.raises(OverloadedError):
+        start_preview(full, house.account, PreviewBody(rule=fleet.rule(), collect=True))
+    with pytest.raises(OverloadedError):
+        run_preview(full, house.account, shown.id)
+    assert shown == find_preview(house.services, house.account, shown.id)
+    assert [fleet.check] == [item.id for item in fleet.members[0].checks().checks]
