@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 import pytest
 
+from gatepost.controlplane.administration.audit import read_audit_log
 from gatepost.controlplane.administration.previews import (
     MAXIMUM_PREVIEWS,
     MAXIMUM_TRIALS,
@@ -16,6 +17,7 @@ from gatepost.controlplane.administration.previews import (
     start_preview,
 )
 from gatepost.controlplane.administration.rules import find_rule, list_rules, replace_options, replace_rule
+from gatepost.controlplane.ports import AuditFilter
 from gatepost.controlplane.previewing import Previewing
 from gatepost.core.evaluation import Status
 from gatepost.core.reason import Reason
@@ -313,6 +315,22 @@ def test_what_runs_or_is_collected_does_not_give_way(fleet: Fleet, monkeypatch: 
         start_preview(house.services, house.account, body)
     for kept in (running, collected, newer):
         assert kept.id == find_preview(house.services, house.account, kept.id).id
+
+
+def test_the_audit_log_tells_what_is_collected_and_what_goes(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draft that devices answer, its end, and a preview that gives way; one that its maker removes changed nothing."""
+    monkeypatch.setattr("gatepost.controlplane.administration.previews.MAXIMUM_PREVIEWS", 1)
+    house, body = fleet.house, PreviewBody(rule=fleet.rule(), replaces=fleet.check)
+    collected = start_preview(house.services, house.account, msgspec.structs.replace(body, collect=True))
+    remove_preview(house.services, house.account, collected.id)
+    evicted = start_preview(house.services, house.account, body)
+    last = start_preview(house.services, house.account, body)
+    remove_preview(house.services, house.account, last.id)
+    lines, _ = read_audit_log(house.services, house.account, AuditFilter(kind="preview"), None, 50)
+    assert [("collect", collected.id), ("delete", collected.id), ("delete", evicted.id)] == [
+        (line.action, line.reference) for line in lines[::-1]
+    ]
+    assert lines[0].before == lines[2].after == collected.rule
 
 
 def test_a_preview_whose_server_ended_is_run_again(fleet: Fleet) -> None:

@@ -117,7 +117,10 @@ def find_preview(services: Services, account: int, preview_id: str) -> PreviewOb
 def remove_preview(services: Services, account: int, preview_id: str) -> None:
     """Forget a preview; devices are no longer asked its draft. Raises `NotFoundError`."""
     with services.storage.writing() as records:
-        load_preview(records, account, preview_id)
+        resource = load_preview(records, account, preview_id)
+        draft = msgspec.json.decode(resource.document, type=Draft)
+        if draft.trial is not None:
+            _record_removal(services, records, resource, draft)
         _remove(records, account, preview_id)
 
 
@@ -179,6 +182,7 @@ def _make_room(services: Services, records: Records, account: int) -> None:
         problem = f"cannot be kept: of {MAXIMUM_PREVIEWS} that are, each is running or collected"
         raise ConflictError(KIND, problem, "remove one first")
     for resource in ready[:over]:
+        _record_removal(services, records, resource, msgspec.json.decode(resource.document, type=Draft))
         _remove(records, account, resource.id)
 
 
@@ -190,6 +194,11 @@ def _may_give_way(resource: Resource, now: int) -> bool:
 def _runs(resource: Resource, draft: Draft, now: int) -> bool:
     """Tell whether a preview waits or runs. One that has told nothing for so long as none may take ended with its server."""
     return draft.state is PreviewState.RUNNING and now - resource.updated_at < LONGEST_RUN * 1_000
+
+
+def _record_removal(services: Services, records: Records, resource: Resource, draft: Draft) -> None:
+    change = Change(action="delete", kind=KIND, reference=resource.id, before=draft.rule)
+    record_change(services, records, resource.account, change)
 
 
 def _remove(records: Records, account: int, preview_id: str) -> None:
