@@ -21,9 +21,10 @@ from tests.controlplane.house import House, Member, open_house
 from tests.controlplane.test_sharing import PASSES, outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from gatepost.controlplane.administration.services import Services
     from tests.certificates import Issued
 
 WAITS = (Status.ERROR, (Reason.DEVICE_PENDING,))
@@ -108,6 +109,21 @@ def test_both_go_on_when_an_administrator_keeps_both(house: House) -> None:
     member.prove(issued)
     twin.prove(house.authority.issue(cn="laptop-1"))
     assert [PASSES, PASSES] == [outcome(member.result()), outcome(twin.result())]
+
+
+@pytest.mark.parametrize(("end", "words"), [(devices.revoke, "is revoked"), (devices.delete, "was deleted")])
+def test_a_device_that_was_revoked_or_deleted_takes_nobody_s_place(
+    house: House, end: Callable[[Services, int, tuple[str, ...]], object], words: str
+) -> None:
+    """Neither while it waits nor with what it says; none of the others of the list is accepted either."""
+    member, _ = live(house)
+    gone, twin = house.admit(FACTS), house.admit(FACTS)
+    ids = (twin.registration.id, gone.registration.id)
+    end(house.services, house.account, ids[1:])
+    with pytest.raises(ConflictError, match=words):
+        devices.accept(house.services, house.account, ids)
+    assert member.registration.counts
+    assert twin.registration.pending is not None
 
 
 def test_the_same_certificate_proves_that_it_is_the_same_device(house: House) -> None:

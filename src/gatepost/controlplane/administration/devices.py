@@ -13,7 +13,7 @@ from gatepost.controlplane.duplicates import replace_twins
 from gatepost.controlplane.ports import Denial, DenialKind, ListedDevice, Registration, User
 from gatepost.core.device import DeviceFacts
 from gatepost.core.reason import Reason
-from gatepost.errors import NotFoundError
+from gatepost.errors import ConflictError, NotFoundError
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.envelope import Remark, remark
 
@@ -145,9 +145,13 @@ def delete_device(services: Services, account: int, device_id: str) -> None:
 def accept(
     services: Services, account: int, ids: tuple[str, ...], *, replace: bool = True
 ) -> tuple[RegistrationView, ...]:
-    """Accept registrations that wait, and what they say of themselves; with ``replace`` in the place of their twins."""
+    """Accept registrations that wait, and what they say of themselves; with ``replace`` in the place of their twins.
+
+    Raises `NotFoundError`, and `ConflictError` for a registration that was revoked or deleted: it takes nobody's place.
+    """
     with services.storage.writing() as records:
         for registration in _several(records, account, ids):
+            _insist_on_life(registration)
             before = {"pending": registration.pending, "facts": registration.device.facts}
             if registration.pending is not None:
                 twins = records.fleet.twins(account, registration.device) if replace else ()
@@ -160,6 +164,13 @@ def accept(
             change = Change(action="accept", kind=_KIND, reference=registration.id, before=before, after=after)
             record_change(services, records, account, change)
         return _views(records, account, _several(records, account, ids))
+
+
+def _insist_on_life(registration: Registration) -> None:
+    if registration.deleted_at is not None:
+        raise ConflictError(_KIND, f"{registration.id} was deleted", "its device may enrol again")
+    if registration.revoked_at is not None:
+        raise ConflictError(_KIND, f"{registration.id} is revoked", "let it count again first")
 
 
 def _deny(services: Services, records: Records, registration: Registration) -> tuple[list[bytes], list[Remark]]:
