@@ -126,6 +126,42 @@ def test_a_device_that_was_revoked_or_deleted_takes_nobody_s_place(
     assert twin.registration.pending is not None
 
 
+def test_a_revoked_device_comes_back_and_waits_when_another_has_its_hardware(house: House) -> None:
+    """Its earlier result counts no more; it may be accepted, and then the other one goes."""
+    member, issued = live(house)
+    ids = (member.registration.id,)
+    devices.revoke(house.services, house.account, ids, deny=False)
+    twin, _ = live(house)
+    devices.unrevoke(house.services, house.account, ids)
+    assert (None, "serial_number,device_uuid") == (member.registration.revoked_at, member.registration.pending)
+    shown, _ = list_results(house.services, house.account, (0, 0), 10)
+    assert [False, True] == [item.counts for item in shown]
+    waiting, _ = devices.list_waiting(house.services, house.account, 0, 10)
+    assert [member.registration.id] == [item.registration.id for item in waiting]
+    member.prove(issued)
+    assert WAITS == outcome(member.result())
+    devices.accept(house.services, house.account, ids)
+    member.prove(issued)
+    assert (PASSES, house.clock()) == (outcome(member.result()), twin.registration.deleted_at)
+
+
+def test_only_a_revoked_device_waits_when_it_is_let_back(house: House) -> None:
+    """Not one that counts, and none beside those that are gone; one that waited goes on waiting, and deleted stays deleted."""
+    member, _ = live(house)
+    kept, waits, gone = house.admit(FACTS), house.admit(FACTS), house.admit(FACTS)
+    devices.accept(house.services, house.account, (kept.registration.id,), replace=False)
+    devices.revoke(house.services, house.account, (waits.registration.id,), deny=False)
+    devices.delete(house.services, house.account, (gone.registration.id,))
+    everybody = (kept, waits, gone)
+    devices.unrevoke(house.services, house.account, tuple(item.registration.id for item in everybody))
+    both = "serial_number,device_uuid"
+    assert [None, both, both] == [item.registration.pending for item in everybody]
+    assert gone.registration.deleted_at is not None
+    devices.revoke(house.services, house.account, (kept.registration.id, member.registration.id), deny=False)
+    devices.unrevoke(house.services, house.account, (member.registration.id,))
+    assert member.registration.counts
+
+
 def test_the_same_certificate_proves_that_it_is_the_same_device(house: House) -> None:
     """It comes in the live one's place by itself, with this very report, also when the older proof is over."""
     member, issued = live(house)
