@@ -9,19 +9,22 @@ import pytest
 from gatepost.controlplane.administration import devices, enrollment
 from gatepost.controlplane.administration.audit import read_audit_log
 from gatepost.controlplane.administration.history import list_results
+from gatepost.controlplane.intake import Intake
 from gatepost.controlplane.ports import AuditFilter
 from gatepost.core.evaluation import Status
 from gatepost.core.reason import Reason
-from gatepost.errors import ConflictError, ReportRefusedError
+from gatepost.errors import ConflictError, OverloadedError, ReportRefusedError
+from gatepost.wire import jws
 from gatepost.wire.device import Facts
 from gatepost.wire.management.enrollment import Duplicates, EnrollmentSettings, FactRule
 from tests.controlplane.house import House, Member, open_house
 from tests.controlplane.test_sharing import PASSES, outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from gatepost.controlplane.administration.services import Services
     from tests.certificates import Issued
 
 WAITS = (Status.ERROR, (Reason.DEVICE_PENDING,))
@@ -108,6 +111,57 @@ def test_both_go_on_when_an_administrator_keeps_both(house: House) -> None:
     assert [PASSES, PASSES] == [outcome(member.result()), outcome(twin.result())]
 
 
+@pytest.mark.parametrize(("end", "words"), [(devices.revoke, "is revoked"), (devices.delete, "was deleted")])
+def test_a_device_that_was_revoked_or_deleted_takes_nobody_s_place(
+    house: House, end: Callable[[Services, int, tuple[str, ...]], object], words: str
+) -> None:
+    """Neither while it waits nor with what it says; none of the others of the list is accepted either."""
+    member, _ = live(house)
+    gone, twin = house.admit(FACTS), house.admit(FACTS)
+    ids = (twin.registration.id, gone.registration.id)
+    end(house.services, house.account, ids[1:])
+    with pytest.raises(ConflictError, match=words):
+        devices.accept(house.services, house.account, ids)
+    assert member.registration.counts
+    assert twin.registration.pending is not None
+
+
+def test_a_revoked_device_comes_back_and_waits_when_another_has_its_hardware(house: House) -> None:
+    """Its earlier result counts no more; it may be accepted, and then the other one goes."""
+    member, issued = live(house)
+    ids = (member.registration.id,)
+    devices.revoke(house.services, house.account, ids, deny=False)
+    twin, _ = live(house)
+    devices.unrevoke(house.services, house.account, ids)
+    assert (None, "serial_number,device_uuid") == (member.registration.revoked_at, member.registration.pending)
+    shown, _ = list_results(house.services, house.account, (0, 0), 10)
+    assert [False, True] == [item.counts for item in shown]
+    waiting, _ = devices.list_waiting(house.services, house.account, 0, 10)
+    assert [member.registration.id] == [item.registration.id for item in waiting]
+    member.prove(issued)
+    assert WAITS == outcome(member.result())
+    devices.accept(house.services, house.account, ids)
+    member.prove(issued)
+    assert (PASSES, house.clock()) == (outcome(member.result()), twin.registration.deleted_at)
+
+
+def test_only_a_revoked_device_waits_when_it_is_let_back(house: House) -> None:
+    """Not one that counts, and none beside those that are gone; one that waited goes on waiting, and deleted stays deleted."""
+    member, _ = live(house)
+    kept, waits, gone = house.admit(FACTS), house.admit(FACTS), house.admit(FACTS)
+    devices.accept(house.services, house.account, (kept.registration.id,), replace=False)
+    devices.revoke(house.services, house.account, (waits.registration.id,), deny=False)
+    devices.delete(house.services, house.account, (gone.registration.id,))
+    everybody = (kept, waits, gone)
+    devices.unrevoke(house.services, house.account, tuple(item.registration.id for item in everybody))
+    both = "serial_number,device_uuid"
+    assert [None, both, both] == [item.registration.pending for item in everybody]
+    assert gone.registration.deleted_at is not None
+    devices.revoke(house.services, house.account, (kept.registration.id, member.registration.id), deny=False)
+    devices.unrevoke(house.services, house.account, (member.registration.id,))
+    assert member.registration.counts
+
+
 def test_the_same_certificate_proves_that_it_is_the_same_device(house: House) -> None:
     """It comes in the live one's place by itself, with this very report, also when the older proof is over."""
     member, issued = live(house)
@@ -191,6 +245,29 @@ def test_no_certificate_makes_a_device_another_live_one(house: House) -> None:
     house.ask_otherwise(_only(house), cn="${serial_number}", check_private_key=True)
     say(thief, house.authority.issue(cn="S-9"), Facts(serial_number="S-9"))
     assert (Status.FAIL, "S-3") == (thief.result().result.status, thief.registration.device.facts.serial_number)
+
+
+def test_of_two_that_would_take_one_serial_number_at_once_one_does(house: House) -> None:
+    """In one group of reports: the other one is asked to come again, and then waits with what it says."""
+    by_rule(house)
+    house.ask_otherwise(_only(house), cn="${serial_number}", check_private_key=True)
+    first, second = house.admit(Facts(serial_number="S-1")), house.admit(Facts(serial_number="S-2"))
+    said, documents = Facts(serial_number="S-9"), []
+    for member in (first, second):
+        nonce = member.synchronise().nonce
+        found = member.found(house.authority.issue(cn="S-9"), nonce)
+        documents.append(member.sign(jws.Kind.REPORT, member.compose(found, nonce=nonce, facts=said)))
+    intake = Intake(house.services.storage, house.posture, house.clock)
+    answers = [intake.submit(document) for document in documents]
+    intake.start()
+    intake.stop()
+    assert 1 == answers[0].result(0).acknowledged
+    with pytest.raises(OverloadedError):
+        answers[1].result(0)
+    assert (PASSES, "S-9") == (outcome(first.result()), first.registration.device.facts.serial_number)
+    assert 1 == house.take(documents[1]).acknowledged
+    assert (Status.FAIL, "S-2") == (second.result().result.status, second.registration.device.facts.serial_number)
+    assert second.registration.reported_facts is not None
 
 
 def _only(house: House) -> str:

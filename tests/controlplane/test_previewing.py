@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import pytest
 
+from gatepost.controlplane.administration.audit import read_audit_log
 from gatepost.controlplane.administration.previews import (
     MAXIMUM_PREVIEWS,
     MAXIMUM_TRIALS,
@@ -16,13 +17,15 @@ from gatepost.controlplane.administration.previews import (
     start_preview,
 )
 from gatepost.controlplane.administration.rules import find_rule, list_rules, replace_options, replace_rule
+from gatepost.controlplane.ports import AuditFilter
 from gatepost.controlplane.previewing import Previewing
 from gatepost.core.evaluation import Status
 from gatepost.core.reason import Reason
-from gatepost.errors import ConflictError, InputError, NotFoundError
+from gatepost.errors import ConflictError, InputError, NotFoundError, OverloadedError
 from gatepost.wire.device import CheckAnswer, Facts
 from gatepost.wire.management.check_options import CheckOptions
 from gatepost.wire.management.preview import Outlook, PreviewBody, PreviewState
+from gatepost.wire.management.scopes import Scope
 from tests.certificates import CertificateAuthority
 from tests.controlplane.house import MINUTE, PLACE, open_house
 from tests.services import as_json, rule_of
@@ -95,6 +98,30 @@ def test_a_change_is_told_before_it_is_saved(fleet: Fleet) -> None:
         outlook.changes[2].then,
         outlook.changes[2].reasons,
     )
+
+
+@pytest.mark.parametrize(
+    ("scope", "named"),
+    [
+        (Scope.CHECKS_READ, 0),
+        (Scope.CHECKS_WRITE, 0),
+        (Scope.DEVICES_READ, 1),
+        (Scope.DEVICES_WRITE, 1),
+        (Scope.ALL, 1),
+    ],
+)
+def test_devices_are_named_for_those_alone_who_may_read_devices(fleet: Fleet, scope: Scope, named: int) -> None:
+    """The numbers and the causes are for everybody who may read the preview."""
+    house = fleet.house
+    body = PreviewBody(rule=fleet.rule(cn="laptop-0"), replaces=fleet.check)
+    shown = start_preview(house.services, house.account, body)
+    limited = msgspec.structs.replace(house.services, scopes=(scope,))
+    for outlook in (
+        find_preview(limited, house.account, shown.id).outlook,
+        run_preview(limited, house.account, shown.id).outlook,
+    ):
+        assert outlook is not None
+        assert ((2, 0, 1, 1, 0), 1, named) == (counted(outlook), len(outlook.causes), len(outlook.changes))
 
 
 def test_nothing_is_told_where_other_places_would_be_looked_into(fleet: Fleet) -> None:
@@ -240,6 +267,7 @@ def test_a_preview_that_fails_says_why(fleet: Fleet) -> None:
     assert PreviewState.RUNNING is shown.state
     with pytest.raises(ConflictError, match="still running"):
         run_preview(house.services, house.account, shown.id)
+    assert Previewing(house.services.storage, house.clock, house.account, results_expire=True).wanted(shown.id)
     with house.services.storage.writing() as records:
         records.certificates.remove(house.account, upload)
     ((account, preview_id),) = queue
@@ -250,6 +278,7 @@ def test_a_preview_that_fails_says_why(fleet: Fleet) -> None:
     assert "names no uploaded certificate" in shown.detail
     remove_preview(house.services, house.account, preview_id)
     previewing.fail(preview_id, "nobody asks any more")
+    assert not previewing.wanted(preview_id)
     with pytest.raises(NotFoundError):
         previewing.run(preview_id)
 
@@ -268,3 +297,70 @@ def test_so_many_previews_and_trials_are_kept_and_no_more(fleet: Fleet) -> None:
         start_preview(house.services, house.account, collecting)
     with pytest.raises(ConflictError, match="collected already"):
         start_preview(house.services, house.account, collecting)
+
+
+def test_what_runs_or_is_collected_does_not_give_way(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest of the others does; where there is none, the new one is refused."""
+    monkeypatch.setattr("gatepost.controlplane.administration.previews.MAXIMUM_PREVIEWS", 3)
+    house, queue = fleet.house, []
+    waiting = msgspec.structs.replace(house.services, start_preview=lambda *task: queue.append(task))
+    body = PreviewBody(rule=fleet.rule(), replaces=fleet.check)
+    running = start_preview(waiting, house.account, body)
+    collected = start_preview(house.services, house.account, msgspec.structs.replace(body, collect=True))
+    done = start_preview(house.services, house.account, body)
+    newer = start_preview(waiting, house.account, body)
+    with pytest.raises(NotFoundError):
+        find_preview(house.services, house.account, done.id)
+    with pytest.raises(ConflictError, match="each is running or collected"):
+        start_preview(house.services, house.account, body)
+    for kept in (running, collected, newer):
+        assert kept.id == find_preview(house.services, house.account, kept.id).id
+
+
+def test_the_audit_log_tells_what_is_collected_and_what_goes(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draft that devices answer, its end, and a preview that gives way; one that its maker removes changed nothing."""
+    monkeypatch.setattr("gatepost.controlplane.administration.previews.MAXIMUM_PREVIEWS", 1)
+    house, body = fleet.house, PreviewBody(rule=fleet.rule(), replaces=fleet.check)
+    collected = start_preview(house.services, house.account, msgspec.structs.replace(body, collect=True))
+    remove_preview(house.services, house.account, collected.id)
+    evicted = start_preview(house.services, house.account, body)
+    last = start_preview(house.services, house.account, body)
+    remove_preview(house.services, house.account, last.id)
+    lines, _ = read_audit_log(house.services, house.account, AuditFilter(kind="preview"), None, 50)
+    assert [("collect", collected.id), ("delete", collected.id), ("delete", evicted.id)] == [
+        (line.action, line.reference) for line in lines[::-1]
+    ]
+    assert lines[0].before == lines[2].after == collected.rule
+
+
+def test_a_preview_whose_server_ended_is_run_again(fleet: Fleet) -> None:
+    """It may when it has told nothing for as long as none may take; then it gives way, too."""
+    house, queue = fleet.house, []
+    waiting = msgspec.structs.replace(house.services, start_preview=lambda *task: queue.append(task))
+    shown = start_preview(waiting, house.account, PreviewBody(rule=fleet.rule(), replaces=fleet.check))
+    house.clock.time += 15 * MINUTE - 1
+    with pytest.raises(ConflictError, match="still running"):
+        run_preview(house.services, house.account, shown.id)
+    house.clock.time += 1
+    assert PreviewState.RUNNING is run_preview(waiting, house.account, shown.id).state
+    with pytest.raises(ConflictError, match="still running"):
+        run_preview(house.services, house.account, shown.id)
+    house.clock.time += 15 * MINUTE
+    assert PreviewState.DONE is run_preview(house.services, house.account, shown.id).state
+
+
+def test_nothing_is_written_when_there_is_no_room(fleet: Fleet) -> None:
+    """Neither a preview nor a draft for devices."""
+    house = fleet.house
+    shown = start_preview(house.services, house.account, PreviewBody(rule=fleet.rule(), replaces=fleet.check))
+
+    def none() -> NoReturn:
+        raise OverloadedError(30)
+
+    full = msgspec.structs.replace(house.services, preview_room=none)
+    with pytest.raises(OverloadedError):
+        start_preview(full, house.account, PreviewBody(rule=fleet.rule(), collect=True))
+    with pytest.raises(OverloadedError):
+        run_preview(full, house.account, shown.id)
+    assert shown == find_preview(house.services, house.account, shown.id)
+    assert [fleet.check] == [item.id for item in fleet.members[0].checks().checks]

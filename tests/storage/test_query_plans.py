@@ -112,6 +112,7 @@ def _use_fleet(records: Records, registration: Registration) -> None:
     records.fleet.waiting(1, 0, 100)
     records.fleet.twins(1, registration.device)
     records.devices.see(registration, "1", 0)
+    records.devices.wait(1, registration.number, "serial_number")
     records.devices.accept(1, registration.number)
     records.devices.report_facts(1, registration.number, None)
     records.devices.change_facts(1, registration.device.number, registration.device.facts, 0)

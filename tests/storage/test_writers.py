@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from gatepost.controlplane.administration.enrollment import replace_settings
 from gatepost.controlplane.administration.rules import replace_options, replace_rule
 from gatepost.controlplane.intake import Intake
 from gatepost.controlplane.posture import Posture
 from gatepost.core.evaluation import Status
-from gatepost.errors import StorageError
+from gatepost.errors import OverloadedError, StorageError
 from gatepost.storage.database import open_storage
 from gatepost.storage.migration import migrate
 from gatepost.wire import jws
+from gatepost.wire.device import Facts
 from gatepost.wire.management.check_options import CheckOptions, Sharing
+from gatepost.wire.management.enrollment import EnrollmentSettings, FactRule
 from tests.controlplane.house import PLACE, URL, open_house
 from tests.services import MASTER_KEY, as_json, rule_of
 from tests.storage import samples
@@ -148,9 +151,10 @@ def beside(house: House) -> Iterator[Intake]:
     storage.close()
 
 
-def _proof(member: Member, copied: Issued) -> bytes:
+def _proof(member: Member, copied: Issued, facts: Facts | None = None) -> bytes:
     nonce = member.synchronise().nonce
-    return member.sign(jws.Kind.REPORT, member.compose(member.found(copied, nonce), nonce=nonce))
+    report = member.compose(member.found(copied, nonce), nonce=nonce, facts=facts or Facts())
+    return member.sign(jws.Kind.REPORT, report)
 
 
 def test_a_key_that_is_proved_at_two_processes_at_once_passes_nowhere(house: House, beside: Intake) -> None:
@@ -165,6 +169,27 @@ def test_a_key_that_is_proved_at_two_processes_at_once_passes_nowhere(house: Hou
     assert [1] * 40 == [answer.result(timeout=60).acknowledged for answer in answers]
     statuses = {member.result().result.status for one, other, _ in pairs for member in (one, other)}
     assert {Status.FAIL} == statuses
+
+
+def test_a_serial_number_that_is_taken_at_two_processes_at_once_is_one_device_s(house: House, beside: Intake) -> None:
+    """By certificates that name it: twenty pairs, each device at another process; who comes second is to come again."""
+    replace_settings(house.services, house.account, EnrollmentSettings(accept_facts=FactRule.CERTIFICATE))
+    house.ask(cn="${serial_number}", check_private_key=True)
+    pairs = [(house.admit(), house.admit()) for _ in range(20)]
+    documents = [
+        tuple(_proof(member, house.authority.issue(cn=f"N-{n}"), Facts(serial_number=f"N-{n}")) for member in pair)
+        for n, pair in enumerate(pairs)
+    ]
+    answers = []
+    for here, there in documents:
+        answers += [house.intake.submit(here), beside.submit(there)]
+    assert {type(None), OverloadedError} >= {type(answer.exception(timeout=60)) for answer in answers}
+    for n, pair in enumerate(pairs):
+        assert [f"N-{n}"] == [
+            serial
+            for member in pair
+            if (serial := member.registration.device.facts.serial_number) and serial.startswith("N-")
+        ]
 
 
 def test_a_report_that_comes_to_two_processes_at_once_is_recorded_once(house: House, beside: Intake) -> None:

@@ -49,7 +49,7 @@ class _Options(TypedDict):
 def preview(**options: Unpack[_Options]) -> None:
     """Tell how many devices would pass, fail, or have to report first, if a rule were saved as FILE has it.
 
-    The token comes from the environment, GATEPOST_TOKEN; it needs the scope checks:write.
+    The token comes from the environment, GATEPOST_TOKEN; it needs the scope checks:write, and devices:read to have devices named.
     """
     server = named_server(options["server"], options["account"], options["server_ca"], scope="checks:write")
     body = {"rule": _rule(options["rule"]), "replaces": options["replaces"]}

@@ -9,25 +9,30 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from gatepost.cli.words import explain_error
-from gatepost.errors import GatepostError, StorageError
+from gatepost.errors import GatepostError, OverloadedError, StorageError
 from gatepost.processes import ask
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gatepost.storage.database import SqlStorage
 
 _AT_ONCE: Final = 2
 """Previews that run at once; the others wait."""
-_TIMEOUT: Final = 900.0
-"""Seconds: a million devices take some ten."""
 _SQLITE: Final = "sqlite:///"
+MAXIMUM_WAITING: Final = 16
+"""Previews that run or wait in one server process; for more there is no room now."""
+_RETRY_AFTER: Final = 30
 _WORDS: Final = 4_096
 
 
@@ -48,29 +53,52 @@ class PreviewProcesses:
         self._task = task
         self._storage = storage
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="preview")
+        self._places = threading.Lock()
+        self._taken = 0
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Keep a place for a preview that is about to be started; raises `OverloadedError` where there is none."""
+        with self._places:
+            if self._taken >= MAXIMUM_WAITING:
+                raise OverloadedError(_RETRY_AFTER)
+            self._taken += 1
+        try:
+            yield
+        finally:
+            self._leave()
 
     def start(self, account: int, preview_id: str) -> None:
-        """Have a preview run; returns at once."""
-        self._threads.submit(self._run, msgspec.structs.replace(self._task, account=account, preview_id=preview_id))
+        """Have a preview run; returns at once. Whoever calls this has a `room` for it."""
+        task = msgspec.structs.replace(self._task, account=account, preview_id=preview_id)
+        with self._places:
+            self._taken += 1
+        self._threads.submit(self._run, task).add_done_callback(lambda _: self._leave())
 
     def stop(self) -> None:
         """Begin no other; those that run end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, task: Task) -> None:
-        from gatepost.controlplane.previewing import Previewing
+    def _leave(self) -> None:
+        with self._places:
+            self._taken -= 1
 
+    def _run(self, task: Task) -> None:
+        from gatepost.controlplane.previewing import LONGEST_RUN, Previewing
+
+        previewing = Previewing(self._storage, _now, task.account, results_expire=task.results_expire)
         command = [sys.executable, "-m", "gatepost.cli.preview_process"]
         try:
+            if not previewing.wanted(task.preview_id):
+                return
             answer = ask(
-                command, msgspec.json.encode(task), timeout=_TIMEOUT, limit=_WORDS, environment=dict(os.environ)
+                command, msgspec.json.encode(task), timeout=LONGEST_RUN, limit=_WORDS, environment=dict(os.environ)
             )
             words = answer.output.decode("utf-8", "replace").strip() or f"it ended with {answer.status}"
             if answer.status == 0:
                 return
         except GatepostError as error:
             words = explain_error(error)[1]
-        previewing = Previewing(self._storage, _now, task.account, results_expire=task.results_expire)
         try:
             previewing.fail(task.preview_id, f"the process that goes through the fleet failed: {words}")
         except StorageError:

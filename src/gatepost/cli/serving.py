@@ -88,6 +88,7 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
         results_expire=expire,
         judge_again=rejudger.submit,
         start_preview=previews.start,
+        preview_room=previews.room,
     )
     enroller = Enroller(storage, now, secrets.token_bytes, settings.public_urls)
     calls = Calls(storage, settings.long_polls)

@@ -64,6 +64,14 @@ def _variables(check: Check) -> frozenset[str]:
     return frozenset(found)
 
 
+def taken_meanwhile(records: Records, registration: Registration, change: FactChange) -> bool:
+    """Tell whether what certificates name belongs to another device by now: it did not when the report was judged."""
+    if change.named == registration.device.facts:
+        return False
+    named = msgspec.structs.replace(registration.device, facts=change.named)
+    return bool(records.fleet.twins(registration.account, named))
+
+
 def record_facts(records: Records, registration: Registration, change: FactChange, now: int) -> None:
     """Record what certificates name, and keep the rest beside it until somebody accepts it; each is an event."""
     account, recorded = registration.account, registration.device.facts

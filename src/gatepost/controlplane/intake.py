@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from gatepost.controlplane.counters import UNCOUNTED
-from gatepost.controlplane.denying import hold_against_denials, note_ground, rests_anew
+from gatepost.controlplane.denying import hardware_digests, hold_against_denials, note_ground, rests_anew
 from gatepost.controlplane.duplicates import settle
 from gatepost.controlplane.evidence import Reported, keep_evidence
-from gatepost.controlplane.facts import record_facts
+from gatepost.controlplane.facts import record_facts, taken_meanwhile
 from gatepost.controlplane.judgement import Judged, Judgement
 from gatepost.controlplane.late_log import LateLog
 from gatepost.controlplane.meanwhile import tell_meanwhile
@@ -201,6 +201,9 @@ class Intake:
     def _record(self, records: Records, judged: Judged) -> Recorded:
         registration, now = judged.registration, self._now()
         account = registration.account
+        if taken_meanwhile(records, registration, judged.facts):
+            # Nothing of it is written: it comes again, and is judged beside the device that was quicker.
+            return Recorded(OverloadedError(_RETRY_AFTER))
         if not records.devices.advance(account, registration.number, judged.sequence, judged.digest, now):
             return self._repeated(records, judged)
         _note_device(records, judged, now)
@@ -248,7 +251,10 @@ def _place(judged: Judged) -> tuple[int, int]:
 
 
 def _keys(judged: Judged) -> Iterator[tuple[int, bytes]]:
-    """Give the keys that a report proves."""
+    """Give the keys that a report proves, and the hardware that certificates name anew: each is one device's at a time."""
+    if judged.facts.named != judged.registration.device.facts:
+        for digest in hardware_digests(judged.facts.named):
+            yield judged.registration.account, digest
     for judgement in judged.judgements:
         if judgement.key_digest is not None:
             yield judged.registration.account, judgement.key_digest

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports import Records, Storage, StoredEvidence
 
 KIND: Final = "preview"
+LONGEST_RUN: Final = 900
+"""Seconds that a preview may take: a million devices take some ten. It tells how far it is every second."""
 _PAGE: Final = 5_000
 """Devices read at once: some ten ms, and some MB."""
 _TOLD_EVERY: Final = 1_000
@@ -85,6 +87,14 @@ class Previewing:
         self._now = now
         self._account = account
         self._results_expire = results_expire
+
+    def wanted(self, preview_id: str) -> bool:
+        """Tell whether a preview is still there, and say that it begins now."""
+        with self._storage.reading() as records:
+            found = records.resources.find(self._account, KIND, preview_id)
+        if found is not None:
+            self._tell(preview_id)
+        return found is not None
 
     def run(self, preview_id: str) -> None:
         """Go through the fleet, and keep what would come of the draft; a failure is kept too, in words."""

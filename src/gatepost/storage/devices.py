@@ -114,6 +114,7 @@ _ACCEPT = (
     .where(*_THIS)
     .values(pending=None, waiting=case((registrations.c.reported_facts.is_(None), 0), else_=1))
 )
+_WAIT = update(registrations).where(*_THIS).values(pending=bindparam("colliding"), waiting=1)
 _REPORT_FACTS = (
     update(registrations)
     .where(*_THIS)
@@ -323,6 +324,11 @@ class SqlDevices:
     def accept(self, account: int, registration: int) -> None:
         """Let a pending registration count."""
         self._connection.execute(_ACCEPT, {"in_account": account, "with_number": registration})
+
+    def wait(self, account: int, registration: int, pending: str) -> None:
+        """Let a registration wait to be accepted, for these facts that belong to a live one too."""
+        values = {"in_account": account, "with_number": registration, "colliding": pending}
+        self._connection.execute(_WAIT, values)
 
     def report_facts(self, account: int, registration: int, facts: bytes | None) -> None:
         """Note what a device says of itself beside what is recorded; None: it says what is recorded."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections import OrderedDict
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +36,7 @@ _TRUSTED_FOR: Final = 3_600.0
 """Seconds for which a credential that counted passes by the limits; then it has to count again."""
 _HOPS: Final = 16
 """As many entries of X-Forwarded-For as are looked at, from the right."""
+_WITH_PORT: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 _SUBSCRIBER: Final = 64
 """Bits of an IPv6 address that one subscriber does not choose."""
 
@@ -167,7 +169,7 @@ class Limits:
         for text in reversed(",".join(lines).rsplit(",", _HOPS)[-_HOPS:]):
             if not self._is_trusted(client):
                 break
-            hop = _parse(text.strip())
+            hop = _parse_hop(text.strip())
             if hop is None:
                 break
             client = hop
@@ -189,6 +191,12 @@ def _parse(text: str) -> Address | None:
         return None
     # A listener for both families shows IPv4 so.
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
+def _parse_hop(text: str) -> Address | None:
+    """Read an address as proxies write it: some put the port behind it, and then IPv6 between brackets."""
+    with_port = _WITH_PORT.fullmatch(text)
+    return _parse(text if with_port is None else with_port[1] or with_port[2])
 
 
 def _digest(credential: str) -> bytes:

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 from gatepost.errors import InputError
 from gatepost.wire.management import serial_numbers
 from gatepost.wire.management.serial_numbers import ListedSerial, read_list, write_list
 
-NAUGHTY = ["=1+1", "+1", "-1", "@SUM(A1)", "'=x", "plain, with a comma", 'a "quote"']
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "'=x", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20SUM(A1)", "'\"=1", '"=1']
+SPLIT = ["x;=1+1", "x\t=1+1", "x\n=1+1", "x\r=1+1", 'a "quote"', "first\nsecond"]
+NAUGHTY = [*FORMULAS, *SPLIT, "plain, with a comma", "'plain"]
 
 
 def test_what_is_written_is_read_back() -> None:
     """With every naughty beginning, in both columns."""
-    lines = tuple(ListedSerial(f"S{index}{text}", text) for index, text in enumerate(NAUGHTY))
-    lines += tuple(ListedSerial(text, "") for text in NAUGHTY)
+    lines = tuple(ListedSerial(f"S{index}", text) for index, text in enumerate(NAUGHTY))
+    lines += tuple(ListedSerial(text, "") for text in NAUGHTY if text.isprintable())
     assert lines == read_list(write_list(lines).encode())
 
 
-def test_no_cell_begins_as_a_formula() -> None:
-    """An apostrophe stands before it."""
-    for line in write_list(ListedSerial(text, text) for text in NAUGHTY[:4]).splitlines()[1:]:
-        assert line.startswith("'")
+@pytest.mark.parametrize("text", [*FORMULAS, *SPLIT, " =1+1", "\ufeff=1", ' "=1'])
+def test_no_cell_begins_as_a_formula(text: str) -> None:
+    """An apostrophe stands before it, between quotes; also before what could be split into cells."""
+    _, written = write_list([ListedSerial(text, text)]).split("\r\n", 1)
+    assert written.startswith("\"'")
+    assert [["'" + text] * 2] == list(csv.reader(io.StringIO(written, newline="")))
+    assert written.endswith('"\r\n')
+
+
+def test_a_harmless_line_is_written_as_it_is() -> None:
+    """A minus or an equals sign within a word is no formula."""
+    line = ListedSerial("S-1", "1 = 1 @ home's")
+    assert "serial_number,note\r\nS-1,1 = 1 @ home's\r\n" == write_list([line])
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import msgspec
 from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.administration.denials import refuse_everywhere
 from gatepost.controlplane.denying import hardware_digests
-from gatepost.controlplane.duplicates import replace_twins
+from gatepost.controlplane.duplicates import colliding_facts, replace_twins
 from gatepost.controlplane.ports import Denial, DenialKind, ListedDevice, Registration, User
 from gatepost.core.device import DeviceFacts
 from gatepost.core.reason import Reason
-from gatepost.errors import NotFoundError
+from gatepost.errors import ConflictError, NotFoundError
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.envelope import Remark, remark
 
@@ -117,12 +117,17 @@ def revoke_device(services: Services, account: int, device_id: str, *, deny: boo
 
 
 def unrevoke(services: Services, account: int, ids: tuple[str, ...]) -> None:
-    """Let registrations count again, and lift what their revocation denied; raises `NotFoundError`."""
+    """Let registrations count again, and lift what their revocation denied; raises `NotFoundError`.
+
+    One whose serial number or hardware id is a live one's by now waits to be accepted, as if it enrolled.
+    """
     with services.storage.writing() as records:
         for registration in _several(records, account, ids):
+            pending = _wait_beside_twins(records, registration)
             records.devices.unrevoke(account, registration.number)
             lifted = records.denials.lift(account, registration.id)
-            change = Change(action="unrevoke", kind=_KIND, reference=registration.id, after={"lifted": lifted})
+            after = {"lifted": lifted, "pending": pending}
+            change = Change(action="unrevoke", kind=_KIND, reference=registration.id, after=after)
             record_change(services, records, account, change)
 
 
@@ -145,9 +150,13 @@ def delete_device(services: Services, account: int, device_id: str) -> None:
 def accept(
     services: Services, account: int, ids: tuple[str, ...], *, replace: bool = True
 ) -> tuple[RegistrationView, ...]:
-    """Accept registrations that wait, and what they say of themselves; with ``replace`` in the place of their twins."""
+    """Accept registrations that wait, and what they say of themselves; with ``replace`` in the place of their twins.
+
+    Raises `NotFoundError`, and `ConflictError` for a registration that was revoked or deleted: it takes nobody's place.
+    """
     with services.storage.writing() as records:
         for registration in _several(records, account, ids):
+            _insist_on_life(registration)
             before = {"pending": registration.pending, "facts": registration.device.facts}
             if registration.pending is not None:
                 twins = records.fleet.twins(account, registration.device) if replace else ()
@@ -160,6 +169,23 @@ def accept(
             change = Change(action="accept", kind=_KIND, reference=registration.id, before=before, after=after)
             record_change(services, records, account, change)
         return _views(records, account, _several(records, account, ids))
+
+
+def _wait_beside_twins(records: Records, registration: Registration) -> str | None:
+    """Let a revoked registration wait where a live one has its hardware; return for which facts it waits (None: for none)."""
+    if registration.pending is not None or registration.revoked_at is None or registration.deleted_at is not None:
+        return registration.pending
+    pending = colliding_facts(registration.device, records.fleet.twins(registration.account, registration.device))
+    if pending is not None:
+        records.devices.wait(registration.account, registration.number, pending)
+    return pending
+
+
+def _insist_on_life(registration: Registration) -> None:
+    if registration.deleted_at is not None:
+        raise ConflictError(_KIND, f"{registration.id} was deleted", "its device may enrol again")
+    if registration.revoked_at is not None:
+        raise ConflictError(_KIND, f"{registration.id} is revoked", "let it count again first")
 
 
 def _deny(services: Services, records: Records, registration: Registration) -> tuple[list[bytes], list[Remark]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 import msgspec
@@ -36,6 +37,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Where a changed check is handed over to be judged again; None: this is done before the change is answered."""
     start_preview: Callable[[int, str], None] | None = None
     """Where a preview (its account's number, its id) is handed over to be run; None: it is run before it is answered."""
+    preview_room: Callable[[], AbstractContextManager[None]] = nullcontext
+    """What keeps a place for a preview while it is written down and started; it raises `OverloadedError` where there is none."""
     actor: Actor = Actor(kind=ActorKind.CONSOLE)
     """For whom this acts: whose name the audit log has."""
     scopes: tuple[Scope, ...] = (Scope.ALL,)

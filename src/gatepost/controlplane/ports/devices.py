@@ -126,6 +126,10 @@ class Devices(Protocol):
         """Let a pending registration count."""
         ...
 
+    def wait(self, account: int, registration: int, pending: str) -> None:
+        """Let a registration wait to be accepted, for these facts that belong to a live one too."""
+        ...
+
     def report_facts(self, account: int, registration: int, facts: bytes | None) -> None:
         """Note what a device says of itself beside what is recorded; None: it says what is recorded."""
         ...

@@ -1,13 +1,15 @@
 """The serial numbers that an organisation owns: ``/accounts/{a}/gatepost/serial-numbers``, as CSV.
 
 Two columns, ``serial_number`` and ``note``, the second and the header line optional. What would be a formula in a
-spreadsheet is written with an apostrophe before it, and read back without.
+spreadsheet, or could be split into cells of which one is, is written between quotes with an apostrophe before it, and read
+back without.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -24,7 +26,8 @@ MAXIMUM_SERIALS: Final = 100_000
 """As many serial numbers as a list may have."""
 _MAXIMUM_NOTE: Final = 1_000
 _HEADER: Final = ("serial_number", "note")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
+_FORMULA: Final = re.compile(r"""[\s"'\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|'|.*[;"\n\r\t]""", re.DOTALL)
+"""How a formula begins, also behind what spreadsheets pass over and in the wide forms that some read; and what splits cells."""
 
 
 class ListedSerial(msgspec.Struct, frozen=True):
@@ -85,17 +88,20 @@ def _read_row(number: int, row: list[str]) -> ListedSerial | None:
 
 
 def _unquoted(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell, 1) else cell
 
 
 def write_list(lines: Iterable[ListedSerial]) -> str:
     """Write CSV that a spreadsheet takes for text alone."""
     written = io.StringIO(newline="")
-    writer = csv.writer(written)
-    writer.writerow(_HEADER)
-    writer.writerows((_quoted(line.serial_number), _quoted(line.note)) for line in lines)
+    plain, quoted = csv.writer(written), csv.writer(written, quoting=csv.QUOTE_ALL)
+    plain.writerow(_HEADER)
+    for line in lines:
+        cells = (line.serial_number, line.note)
+        harmless = not any(map(_FORMULA.match, cells))
+        (plain if harmless else quoted).writerow(cells if harmless else map(_quoted, cells))
     return written.getvalue()
 
 
 def _quoted(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if _FORMULA.match(cell) else cell
