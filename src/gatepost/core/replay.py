@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _UNPRINTABLE: Final = "\0"
 """Stands for a name with characters that do not print: it counts, and equals nothing."""
+_VALID: Final = Proof.VALID.value
+_THERE: Final = frozenset({KeyState.PRESENT.value, KeyState.UNUSABLE.value})
+_KEY_PRESENT, _POSSESSION, _HARDWARE = (
+    level.rank for level in (Evidence.KEY_PRESENT, Evidence.POSSESSION, Evidence.HARDWARE)
+)
 _DATES: Final = 5
 _STRENGTH: Final = 6
 """Steps of section 2, in their order."""
@@ -186,7 +191,7 @@ class Replay:
         self._now = now
         self._authorities = frozenset(item.sha256 for item in draft.authorities)
         self._purposes = frozenset(item.oid for item in draft.purposes)
-        self._asks = max(draft.evidence, Evidence.KEY_PRESENT, key=lambda item: item.rank) if draft.asks_key else None
+        self._asks = max(draft.evidence.rank, _KEY_PRESENT) if draft.asks_key else 0
         self._policies = frozenset(draft.hardware_policies)
         self._signs = draft.signs
         self._common_name = None if draft.common_name is None else _Compiled(draft.common_name)
@@ -226,7 +231,7 @@ class Replay:
     def _nearness(self, judged: tuple[tuple[Reason, ...], CandidateFacts]) -> tuple[object, ...]:
         """Order as `evaluation` does; of one certificate in several places, the place says nothing here."""
         reasons, item = judged
-        return not item.authority, len(reasons), -item.not_after, item.sha256, -self._reached(item).rank
+        return not item.authority, len(reasons), -item.not_after, item.sha256, -self._reached(item)
 
     def _names(self, facts: EvidenceFacts) -> SubjectAlternativeName | str:
         """Render the names asked for; a name that lacks a fact is `_MISSING`."""
@@ -254,7 +259,7 @@ class Replay:
             unmet.append(Reason.SUBJECT_ALTERNATIVE_NAME_MISMATCH)
         if not self._purposes.issubset(candidate.purposes):
             unmet.append(Reason.EXTENDED_KEY_USAGE_MISSING)
-        if self._asks is not None and self._reached(candidate).rank < self._asks.rank:
+        if self._reached(candidate) < self._asks:
             unmet.append(why_weak(KeyState(candidate.key), Proof(candidate.proof)))
         return tuple(unmet)
 
@@ -278,13 +283,12 @@ class Replay:
             return Reason.SIGNING_CERTIFICATE_EXPIRED
         return Reason.SIGNING_CERTIFICATE_NOT_YET_VALID if self._now < candidate.authority_not_before else None
 
-    def _reached(self, candidate: CandidateFacts) -> Evidence:
-        if candidate.proof == Proof.VALID:
-            attested = not self._policies.isdisjoint(candidate.policies) and not candidate.refusal
-            return Evidence.HARDWARE if attested else Evidence.POSSESSION
-        if candidate.key in {KeyState.PRESENT, KeyState.UNUSABLE}:
-            return Evidence.KEY_PRESENT
-        return Evidence.REPORTED
+    def _reached(self, candidate: CandidateFacts) -> int:
+        """Return the rank of the level that was reached, as `criteria.reached_evidence` does."""
+        if candidate.proof == _VALID:
+            attested = not candidate.refusal and not self._policies.isdisjoint(candidate.policies)
+            return _HARDWARE if attested else _POSSESSION
+        return _KEY_PRESENT if candidate.key in _THERE else 0
 
 
 def _wrong_name(found: tuple[str, ...], wanted: str) -> Reason | None:
