@@ -146,9 +146,8 @@ def test_a_device_that_waits_is_sent_home_when_the_server_is_reloaded(tmp_path: 
         os.kill(server.process, signal.SIGHUP)
         wait_until(lambda: said(tmp_path, "reloaded") == 1, "no reload")
         thread.join(PATIENCE)
-    # A wait that nothing ends takes 50 s, and then the worker would have been killed for its sake.
+    # A wait that nothing ends takes 50 s, and long before the worker would have been killed and nobody answered.
     assert [Called(report_now=False, again_in=0)] == found
-    assert not [line for line in lines(tmp_path) if "in time" in line["event"]]
 
 
 def metrics_token(folder: Path) -> Path:

@@ -16,6 +16,7 @@ from gatepost.cli.operator_log import configure_log
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 
+    from gatepost.cli.preview_process import PreviewProcesses
     from gatepost.cli.server_settings import ServerSettings
     from gatepost.cli.workers import Leaving
     from gatepost.controlplane.calls import Calls
@@ -52,7 +53,6 @@ def serve(settings: ServerSettings, reread: Callable[[], ServerSettings]) -> Non
 
 def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     """Put the application together, in the worker; ``ready`` is called when it can take requests."""
-    from gatepost.cli.preview_process import PreviewProcesses, Task, absolute_url
     from gatepost.cli.workers import Leaving
     from gatepost.controlplane.administration.services import Services
     from gatepost.controlplane.calls import Calls
@@ -77,10 +77,7 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     posture = Posture(storage, now, settings.public_urls, results_expire=expire, counters=counters)
     intake = Intake(storage, posture, now, counters)
     rejudger = Rejudger(storage, now)
-    task = Task(
-        database=absolute_url(settings.database), master_key=str(settings.master_key.absolute()), results_expire=expire
-    )
-    previews = PreviewProcesses(task, database)
+    previews = _previews(settings, database)
     services = Services(
         storage=storage,
         now=now,
@@ -103,6 +100,17 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
 
     life = _Life((intake, rejudger), calls, Leaving(calls, around), ready, close)
     return life.wrap(create_app(services, device, around))
+
+
+def _previews(settings: ServerSettings, database: SqlStorage) -> PreviewProcesses:
+    from gatepost.cli.preview_process import PreviewProcesses, Task, absolute_url
+
+    task = Task(
+        database=absolute_url(settings.database),
+        master_key=str(settings.master_key.absolute()),
+        results_expire=settings.results_expire,
+    )
+    return PreviewProcesses(task, database)
 
 
 def _surround(
