@@ -1,4 +1,4 @@
-"""A server and a device in one process."""
+"""A server and a device in one process. A Windows collects this folder, too, and has neither: they are imported where used."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.direct import Laptop
-from tests.controlplane.house import House, open_house
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.agent.direct import Laptop
+    from tests.controlplane.house import House
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     """Give a server."""
+    from tests.controlplane.house import open_house  # noqa: PLC0415 - not on a Windows
+
     (tmp_path / "server").mkdir()
     with open_house(tmp_path / "server") as opened:
         yield opened
@@ -25,6 +27,8 @@ def house(tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def laptop(house: House, tmp_path: Path) -> Laptop:
     """Give a device that nobody has enrolled."""
+    from tests.agent.direct import Laptop  # noqa: PLC0415 - not on a Windows
+
     folder = tmp_path / "laptop"
     folder.mkdir(mode=0o700)
     return Laptop(house, folder)
