@@ -7,6 +7,7 @@ and as costly as any, and all of them can be signed before the first is sent.
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,13 +22,18 @@ from gatepost.client.transport import Server
 from gatepost.core.evaluation import Status
 from gatepost.core.finding import KeyState, StoreKind
 from gatepost.core.possession import build_statement
+from gatepost.errors import ServerRefusedError
 from gatepost.wire import jws
 from gatepost.wire.checks import Checks
-from gatepost.wire.device import CheckAnswer, Enrollment, Facts, PlacedCandidate, Report, Sync, decode
+from gatepost.wire.device import CheckAnswer, Enrolled, Enrollment, Facts, PlacedCandidate, Report, Sync, decode
 from tests.certificates import CertificateAuthority, Issued
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_TOO_MANY: Final = 429
+_TRIES: Final = 100
+_PAUSE: Final = 0.6
 
 PATH: Final = "/etc/ssl/device.pem"
 """Where each device's certificate lies, as its reports say."""
@@ -73,11 +79,23 @@ def _names(count: int) -> Iterator[str]:
     return (f"laptop-{number}" for number in range(count))
 
 
+def _admitted(server: Server, token: str, document: bytes) -> Enrolled:
+    """Enrol, at the pace at which the server lets devices of one address in."""
+    for _ in range(_TRIES):
+        try:
+            return server.enroll(token, document)
+        except ServerRefusedError as refused:
+            if refused.status != _TOO_MANY:
+                raise
+            time.sleep(_PAUSE)
+    raise MeasureError("the server lets no device of this address in")
+
+
 def _enroll(server: Server, token: str, issued: Issued, name: str) -> Device:
     key = _new_key()
     facts = Facts(hostname=name, serial_number=f"SN-{name}", name=name, os_version="Debian GNU/Linux 12 (bookworm)")
     enrollment = Enrollment(aud=server.url, key=jws.to_jwk(key.point), facts=facts)
-    enrolled = server.enroll(token, key.sign(jws.Kind.ENROLLMENT, enrollment))
+    enrolled = _admitted(server, token, key.sign(jws.Kind.ENROLLMENT, enrollment))
     audience = f"{server.url}/{enrolled.account_id}"
     synced = server.synchronise(key.sign(jws.Kind.SYNC, Sync(aud=audience, checks_version=-1)))
     checks = decode(jws.split(jws.Kind.CHECKS, synced.checks.encode()).payload, Checks).checks
