@@ -6,6 +6,7 @@ Devices are gone through in pages of their own transactions, so that a large fle
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -22,8 +23,11 @@ from gatepost.wire.management.preview import Cause, ChangedDevice, Outlook, Prev
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     from gatepost.controlplane.ports import Records, Storage, StoredEvidence
+
+    _Read = tuple[tuple[StoredEvidence, ...], tuple[StoredEvidence, ...]]
 
 KIND: Final = "preview"
 LONGEST_RUN: Final = 900
@@ -153,25 +157,32 @@ class Previewing:
     def _pages(
         self, base: _Gathered | None, trial: _Gathered | None
     ) -> Iterator[list[tuple[StoredEvidence | None, StoredEvidence | None]]]:
-        """Yield devices in the order of their numbers, each with its evidence for the one and the other check."""
-        last = 0
-        while True:
-            with self._storage.reading() as records:
-                found = [
-                    records.evidence.scan(self._account, item.stored.number, last, _PAGE) if item else ()
-                    for item in (base, trial)
-                ]
-            # Up to where both pages reach: behind that, one of them may hold more.
-            ends = [page[-1].registration for page in found if len(page) == _PAGE]
-            last = min(ends, default=2**62)
-            rows: dict[int, list[StoredEvidence | None]] = {}
-            for place, page in enumerate(found):
-                for item in page:
-                    if item.registration <= last:
-                        rows.setdefault(item.registration, [None, None])[place] = item
-            yield [(rows[number][0], rows[number][1]) for number in sorted(rows)]
-            if not ends:
-                return
+        """Yield devices in the order of their numbers, each with its evidence for the one and the other check.
+
+        While one page is looked at, the next one is read: to a database elsewhere, that is a wait.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="preview-reader") as reader:
+            following: Future[_Read] | None = reader.submit(self._read, base, trial, 0)
+            while following is not None:
+                found = following.result()
+                # Up to where both pages reach: behind that, one of them may hold more.
+                ends = [page[-1].registration for page in found if len(page) == _PAGE]
+                last = min(ends, default=2**62)
+                following = reader.submit(self._read, base, trial, last) if ends else None
+                rows: dict[int, list[StoredEvidence | None]] = {}
+                for place, page in enumerate(found):
+                    for item in page:
+                        if item.registration <= last:
+                            rows.setdefault(item.registration, [None, None])[place] = item
+                yield [(rows[number][0], rows[number][1]) for number in sorted(rows)]
+
+    def _read(self, base: _Gathered | None, trial: _Gathered | None, after: int) -> _Read:
+        with self._storage.reading() as records:
+            first, second = (
+                records.evidence.scan(self._account, item.stored.number, after, _PAGE) if item else ()
+                for item in (base, trial)
+            )
+        return first, second
 
     def _count(
         self,
