@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from gatepost.controlplane.ports import Records, Registration, Storage, StoredEvidence, StoredResult
     from gatepost.core.evaluation import Evaluation
+    from gatepost.core.result import Result
 
 _GROUP: Final = 200
 """Devices in one transaction: some tens of ms, which is what a report may have to wait."""
@@ -197,6 +198,11 @@ def _write(
     records.results.put(account, judged)
     if ground is not None:
         note_ground(records, account, (stored.registration, stored.check), ground)
+    _renew(records, changed, evidence, result)
+
+
+def _renew(records: Records, changed: ChangedCheck, evidence: StoredEvidence, result: Result) -> None:
+    """Write down of the evidence what became of its result."""
     # Where the change asks for more than was looked for, what was gathered stays evidence for the older check alone.
     _, complete = tells(changed.after, changed.before)
     renewed = msgspec.structs.replace(
@@ -205,4 +211,4 @@ def _write(
         status=status_of(result),
         ends_at=result.ends_at,
     )
-    records.evidence.renew(account, renewed)
+    records.evidence.renew(changed.stored.account, renewed)
