@@ -25,7 +25,7 @@ from tests.controlplane.house import HOUR, MINUTE, House, Member, open_house
 from tests.kinds import KINDS, new_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -239,11 +239,14 @@ class Gated(Posture):
         self.reached = threading.Event()
         self.then: Any = lambda judged: judged
 
-    def judge(self, records: Records, document: bytes) -> Judged:
+    def judge_all(self, records: Records, documents: Sequence[bytes]) -> tuple[Judged | GatepostError, ...]:
         """Wait at the gate, then judge."""
         self.reached.set()
         assert self.gate.wait(30)
-        return self.then(super().judge(records, document))  # type: ignore[no-any-return]  # a test's own function
+        return super().judge_all(records, documents)
+
+    def _judge(self, records: Records, opened: Any) -> Judged:  # noqa: ANN401 - a report on its way, of the judge's own.
+        return self.then(super()._judge(records, opened))  # type: ignore[no-any-return]  # a test's own function
 
 
 @contextmanager
@@ -382,8 +385,8 @@ def test_a_report_that_cannot_be_written_hits_itself_alone(house: House, failure
     class Breaking(Intake):
         """Cannot write what one device sent."""
 
-        def _record(self, records: Records, judged: Judged) -> Recorded:
-            acknowledged = super()._record(records, judged)
+        def _record(self, records: Records, versions: dict[int, int], judged: Judged) -> Recorded:
+            acknowledged = super()._record(records, versions, judged)
             if judged.registration.id == victim:
                 raise failure
             return acknowledged

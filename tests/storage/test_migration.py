@@ -101,7 +101,9 @@ def test_a_migration_that_would_leave_broken_references_is_undone(storage: SqlSt
     """Foreign keys are off while tables are rebuilt, so they are checked at the end."""
     storage.close()
     _run(path, "PRAGMA foreign_keys = OFF", "UPDATE accounts SET number = 99")
-    _run(path, "INSERT INTO results SELECT 1, 1, 1, '', '', '', 1, '', 1, 1, 1, '', '', 1, 1, NULL, NULL, 0")
+    _run(
+        path, "INSERT INTO results SELECT 1, 1, 1, '', '', '', 1, '', 1, 1, 1, '', '', 1, 1, NULL, NULL, 0, 0, 0, NULL"
+    )
     with pytest.raises(StorageError, match="restore a backup"):
         migrate(f"sqlite:///{path}")
 
@@ -118,7 +120,7 @@ def test_the_database_of_a_newer_release_is_refused(path: Path) -> None:
 def test_the_database_of_an_older_release_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process works on its own schema alone; the words name the command."""
     monkeypatch.setattr("gatepost.storage.revisions.REVISIONS", (*REVISIONS, "next"))
-    with pytest.raises(StorageError, match=r"older release \(0002\); run `gatepost server migrate`"):
+    with pytest.raises(StorageError, match=r"older release \(0003\); run `gatepost server migrate`"):
         open_storage(f"sqlite:///{path}", samples.MASTER_KEY, predictable)
 
 

@@ -7,6 +7,7 @@ denial and is recorded after it is held against the list once more, in the trans
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from gatepost.controlplane.judgement import Ground
 from gatepost.controlplane.overruling import overrule, refuse
 from gatepost.controlplane.ports import DenialKind, Footing
-from gatepost.core.certificate import Certificate
+from gatepost.core.certificate import Certificate, parse_certificate
 from gatepost.core.denial import Denied, certificate_digest, key_digest
 from gatepost.core.device import fact_key
 from gatepost.core.evaluation import Status
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
     from gatepost.controlplane.judgement import Judgement
     from gatepost.controlplane.ports import Records, StoredResult
-    from gatepost.core.certificate import Malformed
     from gatepost.core.device import DeviceFacts
-    from gatepost.core.evaluation import Evaluation
 
 REFUSED_AT_ONCE: Final = 200
 """Results that one transaction turns to fail: others want to write too."""
@@ -38,19 +37,27 @@ def ground_of(certificate: Certificate) -> Ground:
     return Ground(key_digest(certificate), certificate_digest(certificate.issuer, certificate.serial_number))
 
 
-def ground_under(evaluation: Evaluation) -> Ground | None:
-    """Return what a pass rests on; None for everything else."""
-    if evaluation.status is not Status.PASS:
-        return None
-    certificate = evaluation.certificates[0].candidate.certificate
+@lru_cache(maxsize=16_384)
+def ground_in(content: bytes) -> Ground | None:
+    """Return the same of a certificate's DER; None where it is none."""
+    certificate = parse_certificate(content)
     return ground_of(certificate) if isinstance(certificate, Certificate) else None
 
 
-def find_denied(records: Records, account: int, certificates: Iterable[Certificate | Malformed]) -> Denied:
-    """Return which of these certificates and their keys are denied."""
-    grounds = [ground_of(item) for item in certificates if isinstance(item, Certificate)]
-    if not grounds:
+def expect_denied(records: Records, account: int, contents: Iterable[bytes]) -> None:
+    """Look for all of these certificates (DER) on the deny-list at once, where there is anything on it."""
+    if not records.denials.any(account):
+        return
+    grounds = [ground for content in contents if (ground := ground_in(content)) is not None]
+    records.denials.expect(account, DenialKind.KEY, (item.key for item in grounds))
+    records.denials.expect(account, DenialKind.CERTIFICATE, (item.certificate for item in grounds))
+
+
+def find_denied(records: Records, account: int, contents: Iterable[bytes]) -> Denied:
+    """Return which of these certificates (DER) and their keys are denied."""
+    if not records.denials.any(account):
         return Denied()
+    grounds = [ground for content in contents if (ground := ground_in(content)) is not None]
     keys = records.denials.among(account, DenialKind.KEY, tuple(item.key for item in grounds))
     named = records.denials.among(account, DenialKind.CERTIFICATE, tuple(item.certificate for item in grounds))
     return Denied(keys=_reasons(keys), certificates=_reasons(named))
@@ -62,16 +69,19 @@ def _reasons(found: dict[bytes, str]) -> dict[bytes, Reason]:
 
 def hold_against_denials(records: Records, account: int, judgement: Judgement) -> Judgement:
     """Fail a pass whose certificate was denied since it was judged."""
-    reason = is_denied(records, account, judgement.ground)
+    reason = is_denied(records, account, judgement.rests_on)
     if reason is None:
         return judgement
     result = refuse(judgement.result, reason)
     entry = msgspec.structs.replace(judgement.entry, result=result)
-    return msgspec.structs.replace(judgement, result=result, entry=entry, key_digest=None, ground=None)
+    return msgspec.structs.replace(
+        judgement, result=result, entry=entry, appraised=None, key_digest=None, rests_on=None
+    )
 
 
-def is_denied(records: Records, account: int, ground: Ground | None) -> Reason | None:
-    """Return why what a pass rests on is denied; None: it is not."""
+def is_denied(records: Records, account: int, rests_on: bytes | None) -> Reason | None:
+    """Return why the certificate (DER) that a pass rests on is denied; None: it is not, or there is no pass."""
+    ground = ground_in(rests_on) if rests_on is not None and records.denials.any(account) else None
     if ground is None:
         return None
     denied = records.denials.among(account, DenialKind.KEY, (ground.key,)) or records.denials.among(
@@ -82,12 +92,15 @@ def is_denied(records: Records, account: int, ground: Ground | None) -> Reason |
 
 def rests_anew(known: StoredResult | None, judgement: Judgement) -> bool:
     """Tell whether what a pass rests on must be noted: it rests on another certificate than is noted, or none is."""
-    passes = judgement.result.status is Status.PASS and judgement.ground is not None
+    passes = judgement.result.status is Status.PASS and judgement.rests_on is not None
     return passes and not (known and known.traced and known.result.certificate == judgement.result.certificate)
 
 
-def note_ground(records: Records, account: int, pair: tuple[int, int], ground: Ground) -> None:
-    """Note what the stored result of a pair (registration, check) rests on, where a denial will find it."""
+def note_ground(records: Records, account: int, pair: tuple[int, int], rests_on: bytes) -> None:
+    """Note on which certificate (DER) the stored result of a pair (registration, check) rests, where a denial finds it."""
+    ground = ground_in(rests_on)
+    if ground is None:
+        return
     footing = Footing(registration=pair[0], check=pair[1], key_digest=ground.key, certificate_digest=ground.certificate)
     records.footings.put(account, footing)
 

@@ -64,4 +64,6 @@ def _wait(judgement: Judgement) -> Judgement:
     reasons = (Reason.DEVICE_PENDING, *judgement.result.reasons)
     result = msgspec.structs.replace(judgement.result, status=Status.ERROR, reasons=reasons)
     entry = msgspec.structs.replace(judgement.entry, result=result)
-    return msgspec.structs.replace(judgement, result=result, entry=entry, key_digest=None, ground=None)
+    return msgspec.structs.replace(
+        judgement, result=result, entry=entry, appraised=None, key_digest=None, rests_on=None
+    )

@@ -6,7 +6,6 @@ kept is that it held. What a claim cannot answer (semantics, section 4) stays op
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports import Records, StoredResult
     from gatepost.core.evaluation import Evaluation
     from gatepost.core.result import Result
-
-_DIGEST: Final = 16
-"""Bytes of SHA-256 that tell whether two claims are the same; nothing but writing less rests on it."""
-
 
 DECIDED_ELSEWHERE: Final = frozenset(
     {Reason.CERTIFICATE_SHARED, Reason.CERTIFICATE_DENIED, Reason.CERTIFICATE_REVOKED, Reason.DEVICE_PENDING}
@@ -115,18 +110,14 @@ class Reported(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     check: Check
     facts: DeviceFacts
-    held: Held
+    held: Held | None
+    """None: what is kept already."""
 
 
-def keep_evidence(records: Records, reported: Reported, result: Result, known: bytes | None) -> bytes:
-    """Keep what a report held, and return its digest; ``known`` is the digest of what is kept already.
-
-    Where the report held the same as the one before, its times alone are written.
-    """
-    claim = encode_held(reported.held)
-    digest = _digest(claim, reported)
-    same = digest == known
-    extracted = None if same else extract_facts(reported.check, reported.facts, reported.held.findings)
+def keep_evidence(records: Records, reported: Reported, result: Result) -> None:
+    """Keep what a report held. Where it held the same as the one before, its times alone are written."""
+    held = reported.held
+    extracted = None if held is None else extract_facts(reported.check, reported.facts, held.findings)
     evidence = StoredEvidence(
         check=reported.number,
         registration=reported.registration,
@@ -136,17 +127,10 @@ def keep_evidence(records: Records, reported: Reported, result: Result, known: b
         ends_at=result.ends_at,
         facts=b"" if extracted is None else msgspec.msgpack.encode(extracted),
     )
-    if same:
+    if held is None:
         records.evidence.renew(reported.account, evidence)
     else:
-        records.evidence.put(reported.account, evidence, claim)
-    return digest
-
-
-def _digest(claim: bytes, reported: Reported) -> bytes:
-    """Return what is the same where the facts that are kept of a claim are: for the same issuers and the same device."""
-    parts = (claim, *sorted(item.sha256 for item in reported.check.authorities), msgspec.msgpack.encode(reported.facts))
-    return hashlib.sha256(b"\0".join(parts)).digest()[:_DIGEST]
+        records.evidence.put(reported.account, evidence, encode_held(held))
 
 
 def renew_evidence(records: Records, account: int, stored: StoredResult) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 def compare(recorded: DeviceFacts, said: DeviceFacts) -> DeviceFacts:
     """Return what is recorded with each usable fact that is said otherwise; a fact that is not said is not changed."""
+    if said == recorded:
+        return recorded
     changes = {
         name: value
         for name in VARIABLES

@@ -14,26 +14,22 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane import recording
 from gatepost.controlplane.counters import UNCOUNTED
-from gatepost.controlplane.denying import hardware_digests, hold_against_denials, note_ground, rests_anew
+from gatepost.controlplane.denying import (
+    hold_against_denials,
+)
 from gatepost.controlplane.duplicates import settle
-from gatepost.controlplane.evidence import Reported, keep_evidence
-from gatepost.controlplane.facts import record_facts, taken_meanwhile
+from gatepost.controlplane.facts import taken_meanwhile
 from gatepost.controlplane.judgement import Judged, Judgement
 from gatepost.controlplane.late_log import LateLog
-from gatepost.controlplane.meanwhile import tell_meanwhile
-from gatepost.controlplane.overruling import overrule
-from gatepost.controlplane.ports import SEEN_WITHIN, StoredResult
 from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Posture
-from gatepost.controlplane.sharing import Proof, hold_against_sharing, tells_shared
-from gatepost.core.evaluation import Status
-from gatepost.core.log import is_news
 from gatepost.core.reason import Reason
 from gatepost.errors import GatepostError, OverloadedError, ReportRefusedError, StorageError
 from gatepost.wire.device import Acknowledgement, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.ports import Records, Storage
@@ -141,11 +137,18 @@ class Intake:
         wanted = [item for item in group if item.answer.set_running_or_notify_cancel()]
         try:
             with self._storage.reading() as records:
-                for item in wanted:
-                    self._judge(records, item)
+                outcomes = self._posture.judge_all(records, [item.document for item in wanted])
         except Exception as error:  # noqa: BLE001 - the thread must live on, and each waiting device must hear "no".
             _fail(wanted, error)
-        if judged := [item for item in wanted if item.judged is not None and not item.answer.done()]:
+            return
+        judged = []
+        for item, outcome in zip(wanted, outcomes, strict=True):
+            if isinstance(outcome, GatepostError):
+                item.answer.set_exception(outcome)
+            else:
+                item.judged = outcome
+                judged.append(item)
+        if judged:
             self._finish(judged)
 
     def _finish(self, group: list[_Waiting], attempts: int = _ATTEMPTS) -> None:
@@ -165,24 +168,17 @@ class Intake:
                 for item in group:
                     self._finish([item])
 
-    def _judge(self, records: Records, item: _Waiting) -> None:
-        try:
-            item.judged = self._posture.judge(records, item.document)
-        except GatepostError as error:
-            item.answer.set_exception(error)
-        except Exception as error:  # noqa: BLE001 - one odd report must not take the others of its group with it.
-            refused = ReportRefusedError(Reason.EVALUATION_CRASHED, type(error).__name__)
-            item.answer.set_exception(refused)
-
     def _commit(self, group: list[_Waiting]) -> None:
         """Write a group beside those of other processes: keys first, then registrations in one order, then the log."""
         judged = [(item, item.judged) for item in group if item.judged is not None]
         judged.sort(key=lambda pair: _place(pair[1]))
         with self._storage.writing(alone=False) as records:
-            records.proved_keys.hold(key for _, report in judged for key in _keys(report))
+            records.proved_keys.hold(key for _, report in judged for key in recording.keys_of(report))
+            versions = recording.expect(records, [report for _, report in judged])
             log = LateLog(records.posture_log)
             records.posture_log = log
-            answers = [(item, self._record(records, report)) for item, report in judged]
+            answers = [(item, self._record(records, versions, report)) for item, report in judged]
+            records.write_late()
             log.write()
         self._counters.committed(len(answers))
         for item, recorded in answers:
@@ -198,30 +194,30 @@ class Intake:
             for verdict in answer.verdicts:
                 self._counters.judged(verdict.status, verdict.reasons[0] if verdict.reasons else None)
 
-    def _record(self, records: Records, judged: Judged) -> Recorded:
+    def _record(self, records: Records, versions: dict[int, int], judged: Judged) -> Recorded:
         registration, now = judged.registration, self._now()
         account = registration.account
-        if taken_meanwhile(records, registration, judged.facts):
-            # Nothing of it is written: it comes again, and is judged beside the device that was quicker.
+        known = {item.check: item for item in records.results.find(account, registration.number)}
+        if taken_meanwhile(records, registration, judged.facts) or recording.changed_meanwhile(judged, known):
+            # Nothing of it is written: it comes again, and is judged beside what was quicker.
             return Recorded(OverloadedError(_RETRY_AFTER))
         if not records.devices.advance(account, registration.number, judged.sequence, judged.digest, now):
             return self._repeated(records, judged)
-        _note_device(records, judged, now)
-        version = records.checks.version(account)
+        recording.note_device(records, judged, now)
+        version = versions[account]
         if version != judged.view.version:
             # The checks changed since the report was judged: its answers are to older ones, and the agent is told.
             return Recorded(self._acknowledge(msgspec.structs.replace(judged, judgements=()), version))
-        known = {item.check: item for item in records.results.find(account, registration.number)}
         for trial in (item for item in judged.judgements if item.live.stored.trial):
-            _keep(records, judged, trial, None)
+            recording.keep(records, judged, trial, None)
         counting = (item for item in judged.judgements if not item.live.stored.trial)
         answered = tuple(hold_against_denials(records, account, item) for item in counting)
         if registration.pending is not None:
             answered = settle(records, registration, answered, now)
-        answered = tuple(_hold_against_sharing(records, judged, item) for item in answered)
+        answered = tuple(recording.note_proof_of(records, judged, item) for item in answered)
         for judgement in answered:
-            _write(records, judged, judgement, known.get(judgement.live.stored.number))
-        _end_unanswered(records, judged, known, now)
+            recording.write(records, judged, judgement, known.get(judgement.live.stored.number))
+        recording.end_unanswered(records, judged, known, now)
         return Recorded(self._acknowledge(msgspec.structs.replace(judged, judgements=answered), version))
 
     def _repeated(self, records: Records, judged: Judged) -> Recorded:
@@ -248,107 +244,6 @@ class Intake:
 def _place(judged: Judged) -> tuple[int, int]:
     """Return by what a group is put in order: one that is the same in every process."""
     return judged.registration.account, judged.registration.number
-
-
-def _keys(judged: Judged) -> Iterator[tuple[int, bytes]]:
-    """Give the keys that a report proves, and the hardware that certificates name anew: each is one device's at a time."""
-    if judged.facts.named != judged.registration.device.facts:
-        for digest in hardware_digests(judged.facts.named):
-            yield judged.registration.account, digest
-    for judgement in judged.judgements:
-        if judgement.key_digest is not None:
-            yield judged.registration.account, judgement.key_digest
-
-
-def _note_device(records: Records, judged: Judged, now: int) -> None:
-    """Note what a report says of its device beside its checks."""
-    registration = judged.registration
-    if now // SEEN_WITHIN != registration.last_seen_at // SEEN_WITHIN:
-        records.devices.see(registration, judged.client_version, now)
-    record_facts(records, registration, judged.facts, now)
-
-
-def _hold_against_sharing(records: Records, judged: Judged, judgement: Judgement) -> Judgement:
-    """Note the key that was proved; where another live device proved it too, and the check denies that, nobody passes."""
-    if judgement.key_digest is None:
-        return judgement
-    proof = Proof(
-        account=judged.registration.account,
-        registration=judged.registration.number,
-        check=judgement.live.stored.number,
-        key_digest=judgement.key_digest,
-        deny=judgement.live.deny_shared,
-    )
-    result, received = hold_against_sharing(records, proof, judgement.result, judgement.entry.received)
-    entry = msgspec.structs.replace(judgement.entry, result=result, received=received)
-    return msgspec.structs.replace(judgement, result=result, entry=entry)
-
-
-def _keep(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> bytes:
-    """Keep what the report held for a check; of a draft that is asked too, this is all."""
-    reported = Reported(
-        account=judged.registration.account,
-        registration=judged.registration.number,
-        number=judgement.live.stored.number,
-        check=judgement.live.check,
-        facts=judged.facts.named,
-        held=judgement.held,
-    )
-    return keep_evidence(records, reported, judgement.result, known.claim_digest if known else None)
-
-
-def _write(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> None:
-    account, registration = judged.registration.account, judged.registration.number
-    check, result = judgement.live.stored.number, judgement.result
-    digest = _keep(records, judged, judgement, known)
-    news = is_news(known.result if known else None, known.logged_at if known else None, result)
-    # That a key is on another device too is worth a line, once, even where nothing else changed.
-    news = news or (known is not None and tells_shared(judgement.entry.received) and not tells_shared(known.received))
-    # What a device saw while it could not report is worth a line; nothing else is made of it.
-    news = news or judgement.meanwhile is not None
-    repeats = 0 if known is None or news else known.repeats + 1
-    if news:
-        entry = msgspec.structs.replace(
-            judgement.entry,
-            received=tell_meanwhile(judgement.entry.received, judgement.meanwhile),
-            reports=known.repeats + 1 if known else 1,
-        )
-        records.posture_log.append(account, registration, check, entry)
-    anew = rests_anew(known, judgement)
-    same = known is not None and known.result.certificate == result.certificate
-    records.results.put(
-        account,
-        StoredResult(
-            registration=registration,
-            check=check,
-            result=result,
-            expected=judgement.entry.expected,
-            received=judgement.entry.received,
-            logged_at=result.judged_at if known is None or news else known.logged_at,
-            repeats=repeats,
-            key_digest=judgement.key_digest,
-            traced=anew or (same and known is not None and known.traced),
-            claim_digest=digest,
-        ),
-    )
-    if anew and judgement.ground is not None:
-        note_ground(records, account, (registration, check), judgement.ground)
-
-
-def _end_unanswered(records: Records, judged: Judged, known: dict[int, StoredResult], now: int) -> None:
-    """End older results of checks that changed, where the device could have answered the change and did not (section 4).
-
-    It could where its nonce was issued after the change: with that nonce came the news of it.
-    """
-    account = judged.registration.account
-    answered = {item.live.stored.number for item in judged.judgements}
-    for live in judged.view.counting_for(judged.registration):
-        stored = known.get(live.stored.number)
-        if stored is None or live.stored.number in answered or stored.result.check_version >= live.check.version:
-            continue
-        if judged.measured_at >= live.stored.updated_at and stored.result.reasons != (Reason.CHECK_CHANGED,):
-            changed = {"status": Status.ERROR, "reasons": (Reason.CHECK_CHANGED,), "evidence": None, "judged_at": now}
-            overrule(records, account, stored, msgspec.structs.replace(stored.result, **changed))
 
 
 def _verdict(judgement: Judgement) -> Verdict:

@@ -27,7 +27,7 @@ def overrule(records: Records, account: int, stored: StoredResult, result: Resul
         reports=stored.repeats + 1,
     )
     records.posture_log.append(account, stored.registration, stored.check, entry)
-    overruled = msgspec.structs.replace(stored, result=result, logged_at=result.judged_at, repeats=0)
+    overruled = msgspec.structs.replace(stored, result=result, logged_at=result.judged_at, repeats=0, appraised_until=0)
     records.results.put(account, overruled)
     renew_evidence(records, account, overruled)
 

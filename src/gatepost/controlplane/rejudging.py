@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gatepost.controlplane.denying import ground_under, is_denied, note_ground
+from gatepost.controlplane.denying import is_denied, note_ground
 from gatepost.controlplane.evidence import DECIDED_ELSEWHERE, decode_held, judge_again, status_of
 from gatepost.controlplane.overruling import overrule
 from gatepost.controlplane.ports import StoredCheck
@@ -148,7 +148,7 @@ def _evaluation(
     held = decode_held(claim)
     evaluation = judge_again(held, changed.after, changed.before, registration.device.facts, instant(now))
     if evaluation is not None and evaluation.status is Status.PASS:
-        return None if is_denied(records, account, ground_under(evaluation)) else evaluation
+        return None if is_denied(records, account, _rests_on(evaluation)) else evaluation
     return evaluation
 
 
@@ -164,7 +164,7 @@ def _write(
     result = conclude(evaluation, changed.after, evidence.measured_at, now)
     # The device's own verdict was on the older check, and says nothing of this one.
     received = describe_received(evaluation, evaluation.status)
-    key, ground = proved_key(evaluation), ground_under(evaluation)
+    key, rests_on = proved_key(evaluation), _rests_on(evaluation)
     if key is not None:
         proof = Proof(
             account=account,
@@ -193,12 +193,18 @@ def _write(
         logged_at=now if news else stored.logged_at,
         repeats=0 if news else stored.repeats,
         key_digest=key,
-        traced=ground is not None or (stored.traced and result.certificate == stored.result.certificate),
+        appraised_until=0,
+        traced=rests_on is not None or (stored.traced and result.certificate == stored.result.certificate),
     )
     records.results.put(account, judged)
-    if ground is not None:
-        note_ground(records, account, (stored.registration, stored.check), ground)
+    if rests_on is not None:
+        note_ground(records, account, (stored.registration, stored.check), rests_on)
     _renew(records, changed, evidence, result)
+
+
+def _rests_on(evaluation: Evaluation) -> bytes | None:
+    """Return the certificate (DER) that a pass rests on; None for everything else."""
+    return evaluation.certificates[0].candidate.certificate.der if evaluation.status is Status.PASS else None
 
 
 def _renew(records: Records, changed: ChangedCheck, evidence: StoredEvidence, result: Result) -> None:

@@ -151,6 +151,20 @@ def _parse(encoded: bytes, digest: bytes) -> Certificate:
     )
 
 
+def public_key_in(encoded: bytes) -> PublicKey | None:
+    """Return the public key of a certificate without reading the rest; None where it has none that can be read.
+
+    Whoever believes the certificate reads all of it (`parse_certificate`).
+    """
+    try:
+        outer = der.whole(encoded, der.SEQUENCE)
+        fields = der.children(encoded, der.expect(encoded, outer.start, outer.stop, der.SEQUENCE))
+        behind = 6 if fields[0].tag == 0xA0 else 5  # noqa: PLR2004 - a version, or none, before the other fields.
+        return parse_public_key(der.encoded(encoded, fields[behind]))
+    except (ValueError, IndexError):
+        return None
+
+
 def _serial_number(encoded: bytes, serial: der.Element) -> int:
     content = der.content(encoded, serial)
     if serial.tag != der.INTEGER or not 0 < len(content) <= _MAXIMUM_SERIAL:

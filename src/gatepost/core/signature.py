@@ -40,6 +40,8 @@ _ECDSA_DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
     "1.2.840.10045.4.3.4": hashes.SHA512(),
 }
 """RFC 5758, 3.2."""
+_SHA256: Final = hashes.SHA256()
+_SHA384: Final = hashes.SHA384()
 _ED25519: Final = "1.3.101.112"
 
 
@@ -49,8 +51,21 @@ def verify_signature(key: PublicKey, signature: bytes, statement: bytes) -> bool
     RSA PKCS#1 v1.5 with SHA-256; ECDSA as r || s with SHA-256, from P-384 on SHA-384; Ed25519. Keys that no check accepts
     are not tried: what a hostile report could make costly are giant ones.
     """
+    public = load_public_key(key)
+    return public is not None and verify_loaded(public, signature, statement)
+
+
+def load_public_key(key: PublicKey) -> PublicKeyTypes | None:
+    """Load a key of a kind that a check accepts; None for every other."""
     try:
-        public = load_der_public_key(key.encoded) if key.kind else None
+        return load_der_public_key(key.encoded) if key.kind else None
+    except (UnsupportedAlgorithm, ValueError):
+        return None
+
+
+def verify_loaded(public: PublicKeyTypes, signature: bytes, statement: bytes) -> bool:
+    """Judge a possession signature as `verify_signature` does, under a key that is loaded."""
+    try:
         match public:
             case rsa.RSAPublicKey():
                 public.verify(signature, statement, padding.PKCS1v15(), hashes.SHA256())
@@ -101,7 +116,7 @@ def _load(encoded: bytes) -> PublicKeyTypes:
 
 def ecdsa_digest(bits: int) -> hashes.HashAlgorithm:
     """Return the digest that goes with a curve of so many bits."""
-    return hashes.SHA256() if bits <= 256 else hashes.SHA384()  # noqa: PLR2004 - the size of P-256.
+    return _SHA256 if bits <= 256 else _SHA384  # noqa: PLR2004 - the size of P-256.
 
 
 def _dss(signature: bytes, bits: int) -> bytes:

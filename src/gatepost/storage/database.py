@@ -68,11 +68,16 @@ class SqlRecords:
         self.tokens: Tokens = SqlTokens(connection)
         self.certificates: Certificates = SqlCertificates(connection)
         self.checks: Checks = SqlChecks(connection)
-        self.devices: Devices = SqlDevices(connection)
+        proved_keys = SqlProvedKeys(connection)
+        devices = SqlDevices(connection, proved_keys.forget_expected)
+        results = SqlResults(connection, writing=writing)
+        evidence = SqlEvidence(connection)
+        self._late = (devices, results, proved_keys, evidence)
+        self.devices: Devices = devices
         self.fleet: Fleet = SqlFleet(connection)
-        self.results: Results = SqlResults(connection, writing=writing)
+        self.results: Results = results
         self.footings: Footings = SqlFootings(connection)
-        self.proved_keys: ProvedKeys = SqlProvedKeys(connection)
+        self.proved_keys: ProvedKeys = proved_keys
         self.posture_log: PostureLog = SqlPostureLog(connection)
         self.secrets: Secrets = SqlSecrets(connection, keybox)
         self.users: Users = SqlUsers(connection)
@@ -80,7 +85,12 @@ class SqlRecords:
         self.audit_log: AuditLog = SqlAuditLog(connection)
         self.denials: Denials = SqlDenials(connection)
         self.serial_numbers: SerialNumbers = SqlSerialNumbers(connection)
-        self.evidence: KeptEvidence = SqlEvidence(connection)
+        self.evidence: KeptEvidence = evidence
+
+    def write_late(self) -> None:
+        """Write what was put off, registrations first."""
+        for port in self._late:
+            port.write_late()
 
 
 class SqlStorage:
@@ -109,7 +119,9 @@ class SqlStorage:
         """
         with self._write() as connection:
             take_turn(connection, alone=alone)
-            yield SqlRecords(connection, self._keybox, writing=True)
+            records = SqlRecords(connection, self._keybox, writing=True)
+            yield records
+            records.write_late()
 
     def probe(self) -> bool:
         """Write the schema's revision over itself, durably; False where it is not this release's. Raises StorageError."""

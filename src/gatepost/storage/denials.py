@@ -13,6 +13,8 @@ from gatepost.storage.bounds import page
 from gatepost.storage.denial_tables import denials
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import Connection
 
     from gatepost.storage.tables import AnyRow
@@ -75,6 +77,7 @@ class SqlDenials:
         self._connection = connection
         self._add = _ADD[connection.dialect.name]
         self._some: dict[int, bool] = {}
+        self._expected: dict[tuple[int, DenialKind], dict[bytes, str | None]] = {}
 
     def add(self, denial: Denial) -> Denial:
         """Store it, and return it with its number, or the one that says the same from the same source already."""
@@ -83,6 +86,7 @@ class SqlDenials:
         del values["number"]
         self._connection.execute(self._add, values)
         self._some[denial.account] = True
+        self._expected.clear()
         same = {f"of_{name}": values[name] for name in _SAME}
         return _denial(self._connection.execute(_SAME_ONE, same).one())
 
@@ -96,10 +100,23 @@ class SqlDenials:
         rows = self._connection.execute(_PAGE, {"of_account": account, "after": after, "limit": page(limit)})
         return tuple(map(_denial, rows))
 
+    def expect(self, account: int, kind: DenialKind, values: Iterable[bytes]) -> None:
+        """Look for all of these values at once."""
+        if self.any(account):
+            wanted = tuple(set(values))
+            found = self._ask(account, kind, wanted)
+            self._expected.setdefault((account, kind), {}).update((value, found.get(value)) for value in wanted)
+
     def among(self, account: int, kind: DenialKind, values: tuple[bytes, ...]) -> dict[bytes, str]:
         """Return those of ``values`` that are denied, with the reason of the oldest cause."""
-        if not self._has_some(account):
+        if not self.any(account):
             return {}
+        expected = self._expected.get((account, kind))
+        if expected is not None and all(value in expected for value in values):
+            return {value: reason for value in values if (reason := expected[value]) is not None}
+        return self._ask(account, kind, values)
+
+    def _ask(self, account: int, kind: DenialKind, values: tuple[bytes, ...]) -> dict[bytes, str]:
         found: dict[bytes, tuple[int, str]] = {}
         for start in range(0, len(values), _GROUP):
             asked = {"of_account": account, "of_kind": kind.value, "values": values[start : start + _GROUP]}
@@ -109,13 +126,15 @@ class SqlDenials:
 
     def remove(self, account: int, denial_id: str) -> bool:
         """Lift one; False when there is none."""
+        self._expected.clear()
         return self._connection.execute(_REMOVE, {"of_account": account, "of_id": denial_id}).rowcount == 1
 
     def lift(self, account: int, source: str) -> int:
         """Lift all that came from one source; return how many that were."""
+        self._expected.clear()
         return self._connection.execute(_LIFT, {"of_account": account, "of_source": source}).rowcount
 
-    def _has_some(self, account: int) -> bool:
+    def any(self, account: int) -> bool:
         """Tell whether anything may be denied; most accounts never deny anything, and each report asks."""
         known = self._some.get(account)
         if known is None:

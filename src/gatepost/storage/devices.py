@@ -12,49 +12,21 @@ from gatepost.controlplane.ports import SEEN_WITHIN, Device, Registration
 from gatepost.core.device import DeviceFacts, fact_key
 from gatepost.errors import ConflictError, NotFoundError
 from gatepost.storage.bounds import MAXIMUM_OF_USER, page
+from gatepost.storage.many import SelectMany, UpdateMany
+from gatepost.storage.registrations import SELECT, registration_of
 from gatepost.storage.states import COUNTS, DELETED, IDLE
 from gatepost.storage.tables import devices, registrations
 from gatepost.storage.translation import is_missing_reference
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from sqlalchemy import Connection, Update
 
-    from gatepost.storage.tables import AnyRow
 
 _GROUP: Final = 500
 """Ids asked for in one statement: far below SQLite's limit of 32,766 parameters, and few shapes of statement."""
 
-SELECT: Final = select(
-    registrations.c.number,
-    registrations.c.public_id,
-    registrations.c.account,
-    registrations.c.public_key,
-    registrations.c.thumbprint,
-    registrations.c.user_email,
-    registrations.c.created_at,
-    registrations.c.last_seen_at,
-    registrations.c.last_sequence,
-    registrations.c.last_digest,
-    registrations.c.revoked_at,
-    devices.c.number,
-    devices.c.public_id,
-    devices.c.name,
-    devices.c.serial_number,
-    devices.c.hostname,
-    devices.c.device_uuid,
-    devices.c.details,
-    devices.c.created_at,
-    devices.c.updated_at,
-    registrations.c.pending,
-    registrations.c.deleted_at,
-    registrations.c.reported_facts,
-    devices.c.device_type,
-).join_from(
-    registrations,
-    devices,
-    (devices.c.account == registrations.c.account) & (devices.c.number == registrations.c.device_number),
-)
-"""A registration with its device, as `registration_of` reads it."""
 _IN_ACCOUNT = registrations.c.account == bindparam("account")
 _FIND = SELECT.where(_IN_ACCOUNT, registrations.c.public_id == bindparam("public_id"))
 _FIND_MANY = SELECT.where(_IN_ACCOUNT, registrations.c.public_id.in_(bindparam("public_ids", expanding=True)))
@@ -70,6 +42,16 @@ _ALL = (
     .order_by(registrations.c.number)
     .limit(bindparam("limit"))
 )
+_BY_THUMBPRINTS = SelectMany(SELECT, registrations, (), "thumbprint")
+_PROGRESS = SelectMany(
+    select(registrations.c.number, registrations.c.last_sequence, registrations.c.state),
+    registrations,
+    ("account",),
+    "number",
+    lock=" ORDER BY registrations.number FOR UPDATE",
+)
+_ADVANCE_MANY = UpdateMany(registrations, ("account", "number"), ("last_sequence", "last_digest", "last_seen_at"))
+_SEE_MANY = UpdateMany(devices, ("account", "number"), ("last_seen_at", "client_version", "user_email"))
 _ADD = insert(devices).returning(devices.c.number)
 _REGISTER = insert(registrations).returning(registrations.c.number)
 _THIS = (registrations.c.account == bindparam("in_account"), registrations.c.number == bindparam("with_number"))
@@ -146,13 +128,6 @@ _COUNT = (
 _DELETE_DEVICE = (
     update(devices).where(*_DEVICE).values(deleted_at=func.coalesce(devices.c.deleted_at, bindparam("now")))
 )
-_SEE = (
-    update(devices)
-    .where(*_DEVICE)
-    .values(
-        last_seen_at=bindparam("seen_at"), client_version=bindparam("client_version"), user_email=bindparam("email")
-    )
-)
 _CHANGE_FACTS = (
     update(devices)
     .where(*_DEVICE)
@@ -171,42 +146,28 @@ class _Agent(msgspec.Struct, frozen=True):
     client_version: str = ""
 
 
-def registration_of(row: AnyRow) -> Registration:
-    """Read a row of `SELECT`."""
-    return Registration(
-        number=row[0],
-        id=row[1],
-        account=row[2],
-        public_key=row[3],
-        thumbprint=row[4],
-        user_email=row[5],
-        created_at=row[6],
-        last_seen_at=row[7],
-        last_sequence=row[8],
-        last_digest=row[9],
-        revoked_at=row[10],
-        pending=row[20],
-        deleted_at=row[21],
-        reported_facts=row[22],
-        device=Device(
-            number=row[11],
-            id=row[12],
-            account=row[2],
-            name=row[13],
-            facts=DeviceFacts(serial_number=row[14], hostname=row[15], device_uuid=row[16]),
-            details=row[17],
-            created_at=row[18],
-            updated_at=row[19],
-            device_type=row[23] or "linux",
-        ),
-    )
-
-
 class SqlDevices:
     """`ports.Devices` within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, changed: Callable[[], None] = lambda: None) -> None:
+        """Take what is called when a registration begins or ceases to count."""
         self._connection = connection
+        self._changed = changed
+        self._expected: dict[tuple[int, int], int] = {}
+        self._advanced: dict[tuple[int, int], tuple[int, bytes, int]] = {}
+        self._seen: dict[tuple[int, int], tuple[int, str, str]] = {}
+
+    def expect(self, account: int, numbers: Iterable[int]) -> None:
+        """Read how far these registrations have come, and hold them; what `advance` and `see` change is put off."""
+        for number, last, state in _PROGRESS.run(self._connection, (account,), numbers):
+            if state == COUNTS:
+                self._expected[account, number] = last
+
+    def write_late(self) -> None:
+        """Write what was put off."""
+        for statement, late in ((_ADVANCE_MANY, self._advanced), (_SEE_MANY, self._seen)):
+            statement.run(self._connection, [(*values, *key) for key, values in late.items()])
+            late.clear()
 
     def add(self, device: Device) -> Device:
         """Store a device and return it with its number."""
@@ -242,11 +203,13 @@ class SqlDevices:
 
     def find(self, account: int, registration_id: str) -> Registration | None:
         """Return one registration with its device."""
+        self.write_late()
         row = self._connection.execute(_FIND, {"account": account, "public_id": registration_id}).one_or_none()
         return registration_of(row) if row else None
 
     def find_many(self, account: int, registration_ids: tuple[str, ...]) -> dict[str, Registration]:
         """Return those that exist, by id: a group of reports asks once."""
+        self.write_late()
         found = {}
         for start in range(0, len(registration_ids), _GROUP):
             group = registration_ids[start : start + _GROUP]
@@ -256,6 +219,7 @@ class SqlDevices:
 
     def by_numbers(self, account: int, numbers: tuple[int, ...]) -> dict[int, Registration]:
         """Return those that exist, by number."""
+        self.write_late()
         found = {}
         for start in range(0, len(numbers), _GROUP):
             group = numbers[start : start + _GROUP]
@@ -263,22 +227,38 @@ class SqlDevices:
                 found[row[0]] = registration_of(row)
         return found
 
+    def by_thumbprints(self, thumbprints: Iterable[bytes]) -> dict[bytes, Registration]:
+        """Return those that hold these device keys, in whatever account."""
+        self.write_late()
+        rows = _BY_THUMBPRINTS.run(self._connection, (), thumbprints)
+        return {row[4]: registration_of(row) for row in rows}
+
     def by_thumbprint(self, thumbprint: bytes) -> Registration | None:
         """Return the registration that holds this device key, in whatever account."""
+        self.write_late()
         row = self._connection.execute(_BY_THUMBPRINT, {"thumbprint": thumbprint}).one_or_none()
         return registration_of(row) if row else None
 
     def of_user(self, account: int, email: str) -> tuple[Registration, ...]:
         """Return the registrations of the user with this e-mail address (in lower case), oldest first, at most 1,000."""
+        self.write_late()
         return tuple(map(registration_of, self._connection.execute(_OF_USER, {"account": account, "email": email})))
 
     def all(self, account: int, after: int, limit: int) -> tuple[Registration, ...]:
         """Return registrations with a number above ``after``, in order, at most ``limit``."""
+        self.write_late()
         rows = self._connection.execute(_ALL, {"account": account, "after": after, "limit": page(limit)})
         return tuple(registration_of(row) for row in rows)
 
     def advance(self, account: int, registration: int, sequence: int, digest: bytes, now: int) -> bool:
         """Take a report's sequence; False when it is not newer than the last one taken, or the registration was revoked."""
+        last = self._expected.get((account, registration))
+        if last is not None:
+            if sequence <= last:
+                return False
+            self._expected[account, registration] = sequence
+            self._advanced[account, registration] = sequence, digest, now
+            return True
         values = {
             "in_account": account,
             "with_number": registration,
@@ -306,20 +286,16 @@ class SqlDevices:
 
     def delete_device(self, account: int, device: int, now: int) -> None:
         """Mark a device and all its registrations deleted."""
+        self.write_late()
         for statement in (_DELETE_ALL, _DELETE_DEVICE):
             self._connection.execute(statement, {"in_account": account, "of_device": device, "now": now})
         self._count(account, device)
 
     def see(self, registration: Registration, client_version: str, now: int) -> None:
         """Note on the device that this registration reported, and with which agent."""
-        values = {
-            "in_account": registration.account,
-            "of_device": registration.device.number,
-            "seen_at": now // SEEN_WITHIN * SEEN_WITHIN,
-            "client_version": client_version,
-            "email": (registration.user_email or "").lower(),
-        }
-        self._connection.execute(_SEE, values)
+        seen_at = now // SEEN_WITHIN * SEEN_WITHIN
+        device = registration.account, registration.device.number
+        self._seen[device] = seen_at, client_version, (registration.user_email or "").lower()
 
     def accept(self, account: int, registration: int) -> None:
         """Let a pending registration count."""
@@ -342,6 +318,7 @@ class SqlDevices:
 
     def _change(self, statement: Update, account: int, registration: int, **values: object) -> None:
         """Change a registration's state, and count those of its device anew."""
+        self.write_late()
         this = {"in_account": account, "with_number": registration}
         self._connection.execute(statement, {**this, **values})
         device = self._connection.scalar(_DEVICE_OF, this)
@@ -349,6 +326,8 @@ class SqlDevices:
             self._count(account, device)
 
     def _count(self, account: int, device: int) -> None:
+        self._expected.clear()
+        self._changed()
         self._connection.execute(_COUNT, {"in_account": account, "of_device": device})
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import StoredEvidence
 from gatepost.storage.bounds import page
 from gatepost.storage.evidence_tables import claims, evidence
+from gatepost.storage.many import UpdateMany
 from gatepost.storage.states import COUNTS
 from gatepost.storage.tables import registrations
 
@@ -38,15 +38,10 @@ _PUT: Final = {
     "postgresql": (_put(postgresql.insert(evidence), *_REST), _keep(postgresql.insert(claims))),
 }
 """How evidence and claim are written, by dialect."""
-_THIS = (
-    evidence.c.account == bindparam("in_account"),
-    evidence.c.check_number == bindparam("of_check"),
-    evidence.c.registration_number == bindparam("of_registration"),
-)
-_RENEW = (
-    update(evidence)
-    .where(*_THIS)
-    .values({name: bindparam(name) for name in ("check_version", "status", "measured_at", "ends_at")})
+_RENEW_MANY: Final = UpdateMany(
+    evidence,
+    ("account", "check_number", "registration_number"),
+    ("check_version", "status", "measured_at", "ends_at"),
 )
 _CLAIM = select(claims.c.claim).where(
     claims.c.account == bindparam("account"),
@@ -95,9 +90,17 @@ class SqlEvidence:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._put, self._keep = _PUT[connection.dialect.name]
+        self._renewed: dict[tuple[int, int, int], tuple[int, str, int, int | None]] = {}
+
+    def write_late(self) -> None:
+        """Write the renewals that were put off until something else is asked, or the transaction ends."""
+        rows = [(*values, *key) for key, values in self._renewed.items()]
+        self._renewed.clear()
+        _RENEW_MANY.run(self._connection, rows)
 
     def put(self, account: int, evidence: StoredEvidence, claim: bytes) -> None:
         """Write what the newest report of a pair held: as facts, and word for word."""
+        self._renewed.pop((account, evidence.check, evidence.registration), None)
         key = {"account": account, "check_number": evidence.check, "registration_number": evidence.registration}
         rest = {name: getattr(evidence, name) for name in _REST}
         self._connection.execute(self._put, key | rest)
@@ -105,14 +108,8 @@ class SqlEvidence:
 
     def renew(self, account: int, evidence: StoredEvidence) -> None:
         """Write version, status and times of a pair anew."""
-        values = msgspec.structs.asdict(evidence)
-        values |= {
-            "in_account": account,
-            "of_check": values.pop("check"),
-            "of_registration": values.pop("registration"),
-        }
-        del values["facts"]
-        self._connection.execute(_RENEW, values)
+        key = account, evidence.check, evidence.registration
+        self._renewed[key] = evidence.check_version, evidence.status, evidence.measured_at, evidence.ends_at
 
     def claim(self, account: int, registration: int, check: int) -> bytes | None:
         """Return word for word what the newest report held for a check."""
@@ -122,10 +119,12 @@ class SqlEvidence:
 
     def scan(self, account: int, check: int, after: int, limit: int) -> tuple[StoredEvidence, ...]:
         """Return the evidence for a check of live registrations with a number above ``after``, in order."""
+        self.write_late()
         values = {"account": account, "check": check, "after": after, "limit": page(limit)}
         return tuple(map(_evidence, self._connection.execute(_SCAN, values)))
 
     def forget(self, account: int, check: int) -> None:
         """Forget all evidence for a check."""
+        self.write_late()
         for statement in _FORGET:
             self._connection.execute(statement, {"account": account, "check": check})

@@ -23,8 +23,8 @@ from gatepost.controlplane.ports import (
 )
 from gatepost.core.device import DeviceFacts, fact_key
 from gatepost.storage.bounds import page
-from gatepost.storage.devices import SELECT as REGISTRATIONS
-from gatepost.storage.devices import registration_of
+from gatepost.storage.registrations import SELECT as REGISTRATIONS
+from gatepost.storage.registrations import registration_of
 from gatepost.storage.states import COUNTS, IDLE
 from gatepost.storage.tables import devices, registrations
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import KeyHolder
 from gatepost.storage.bounds import page
 from gatepost.storage.locks import hold_keys
+from gatepost.storage.many import SelectMany, UpdateMany
 from gatepost.storage.states import COUNTS
 from gatepost.storage.tables import devices, proved_keys, registrations
 
@@ -49,6 +51,23 @@ _HOLDERS = (
     .join(devices, devices.c.number == registrations.c.device_number)
     .where(_ACCOUNT, _LIVE, registrations.c.state == COUNTS)
 )
+_OF_KEYS = SelectMany(
+    select(
+        proved_keys.c.key_digest,
+        proved_keys.c.registration_number,
+        registrations.c.public_id,
+        devices.c.name,
+        proved_keys.c.ends_at,
+        proved_keys.c.owner,
+    )
+    .join(registrations, registrations.c.number == proved_keys.c.registration_number)
+    .join(devices, devices.c.number == registrations.c.device_number),
+    proved_keys,
+    ("account",),
+    "key_digest",
+    rest=f" AND registrations.state = {COUNTS}",
+)
+_EXTEND_MANY = UpdateMany(proved_keys, _KEY, ("ends_at",))
 _OF_KEY = _HOLDERS.where(proved_keys.c.key_digest == bindparam("key_digest")).order_by(
     proved_keys.c.registration_number
 )
@@ -93,7 +112,7 @@ def _holder(row: AnyRow) -> KeyHolder:
         registration_id=row[2],
         device_name=row[3],
         ends_at=row[4],
-        owner=row[5],
+        owner=bool(row[5]),
     )
 
 
@@ -103,18 +122,50 @@ class SqlProvedKeys:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._prove = STATEMENTS[connection.dialect.name]
+        self._expected: dict[tuple[int, bytes], dict[int, KeyHolder]] = {}
+        self._extended: dict[tuple[int, bytes, int], int] = {}
 
     def hold(self, keys: Iterable[tuple[int, bytes]]) -> None:
         """Keep other processes from proving these keys, each of an account, until the transaction ends."""
         hold_keys(self._connection, keys)
 
+    def expect(self, account: int, keys: Iterable[bytes]) -> None:
+        """Read the holders of these keys at once; what a proof changes of their ends is put off."""
+        wanted = [key for key in keys if (account, key) not in self._expected]
+        self._expected.update(((account, key), {}) for key in wanted)
+        for row in _OF_KEYS.run(self._connection, (account,), wanted):
+            self._expected[account, row[0]][row[1]] = _holder(row)
+
+    def forget_expected(self) -> None:
+        """Read holders anew from now on: which registrations count has changed."""
+        self.write_late()
+        self._expected.clear()
+
+    def write_late(self) -> None:
+        """Write the ends that were put off."""
+        rows = [(ends_at, *key) for key, ends_at in self._extended.items()]
+        self._extended.clear()
+        _EXTEND_MANY.run(self._connection, rows)
+
     def prove(self, account: int, key_digest: bytes, registration: int, ends_at: int) -> None:
         """Note that a registration proved a key, until ``ends_at`` (ms)."""
+        expected = self._expected.get((account, key_digest))
+        known = expected.get(registration) if expected else None
+        if expected and known is not None:
+            if ends_at > known.ends_at:
+                expected[registration] = msgspec.structs.replace(known, ends_at=ends_at)
+                self._extended[account, key_digest, registration] = ends_at
+            return
+        self._expected.pop((account, key_digest), None)
         values = {"account": account, "key_digest": key_digest, "registration_number": registration}
         self._connection.execute(self._prove, {**values, "ends_at": ends_at, "owner": False})
 
     def holders(self, account: int, key_digest: bytes, now: int) -> tuple[KeyHolder, ...]:
         """Return the live registrations whose proof of this key has not ended, in the order of their numbers."""
+        expected = self._expected.get((account, key_digest))
+        if expected is not None:
+            return tuple(expected[number] for number in sorted(expected) if expected[number].ends_at > now)
+        self.write_late()
         rows = self._connection.execute(_OF_KEY, {"account": account, "key_digest": key_digest, "now": now})
         return tuple(map(_holder, rows))
 
@@ -128,11 +179,13 @@ class SqlProvedKeys:
 
     def shared(self, account: int, now: int, limit: int) -> tuple[KeyHolder, ...]:
         """Return the holders of every key that more than one live registration proves, ordered by key."""
+        self.write_late()
         rows = self._connection.execute(_SHARED, {"account": account, "now": now, "limit": page(limit)})
         return tuple(map(_holder, rows))
 
     def name_owner(self, account: int, key_digest: bytes, registration: int | None) -> bool:
         """Make one registration the key's owner, or nobody (None); False when that registration never proved the key."""
+        self.forget_expected()
         changed = {"of_account": account, "of_key": key_digest}
         self._connection.execute(_NOBODY, changed)
         if registration is None:

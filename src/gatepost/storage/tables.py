@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003")
 """The revisions of the schema that this release knows, oldest first; it runs on the last one alone."""
 
 NAMES: Final = {
@@ -254,6 +254,9 @@ results = Table(
     octets("key_digest", nullable=True),
     octets("claim_digest", nullable=True),
     Column("traced", Boolean, nullable=False, server_default=false()),
+    _counted("appraised_at"),
+    _counted("appraised_until"),
+    integer("valid_until", nullable=True),
     PrimaryKeyConstraint("account", "registration_number", "check_number"),
     ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
     ForeignKeyConstraint(["account", "check_number"], ["checks.account", "checks.number"], ondelete="CASCADE"),

@@ -30,7 +30,8 @@ _THUMBPRINT_LENGTH: Final = 32
 _MAXIMUM_HEADER: Final = 512
 """Characters of an encoded header; ours have 140. Headers are remembered, so that long ones would fill the memory."""
 _URL_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
-_STANDARD_ONLY: Final = frozenset(b"+/=")
+_STANDARD_ONLY: Final = (b"+", b"/", b"=")
+_SHA256: Final = ec.ECDSA(hashes.SHA256())
 
 
 class Kind(StrEnum):
@@ -77,14 +78,15 @@ def encode_base64url(data: bytes) -> str:
 def decode_base64url(data: bytes, field: str) -> bytes:
     """Decode without padding, strictly: one text for one value; `InputError` names ``field``."""
     problem = InputError(field, "is not base64url without padding")
-    if not _STANDARD_ONLY.isdisjoint(data):
+    if any(character in data for character in _STANDARD_ONLY):
         raise problem
     try:
         decoded = a2b_base64(data.translate(_URL_TO_STANDARD) + b"=" * (-len(data) % 4), strict_mode=True)
     except BinasciiError:
         raise problem from None
     # Unused bits of the last character must be zero, or one signature has several texts.
-    if len(data) % 4 and urlsafe_b64encode(decoded).rstrip(b"=") != data:
+    rest = len(data) % 4
+    if rest and urlsafe_b64encode(decoded[-(len(decoded) % 3) :]).rstrip(b"=") != data[-rest:]:
         raise problem
     return decoded
 
@@ -113,7 +115,7 @@ def sign(kind: Kind, payload: bytes, key: ec.EllipticCurvePrivateKey, key_thumbp
     """Sign ``payload`` and return the compact form."""
     header = _header(kind, encode_base64url(key_thumbprint))
     signing_input = header + b"." + encode_base64url(payload).encode()
-    r, s = decode_dss_signature(key.sign(signing_input, ec.ECDSA(hashes.SHA256())))
+    r, s = decode_dss_signature(key.sign(signing_input, _SHA256))
     signature = r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
     return signing_input + b"." + encode_base64url(signature).encode()
 
@@ -139,7 +141,7 @@ def verify(signed: Signed, point: bytes) -> bool:
         return False
     r, s = (int.from_bytes(signed.signature[i : i + _HALF], "big") for i in (0, _HALF))
     try:
-        key.verify(encode_dss_signature(r, s), signed.signing_input, ec.ECDSA(hashes.SHA256()))
+        key.verify(encode_dss_signature(r, s), signed.signing_input, _SHA256)
     except InvalidSignature:
         return False
     return True

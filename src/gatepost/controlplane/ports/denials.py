@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class DenialKind(StrEnum):
@@ -50,6 +53,14 @@ class Denials(Protocol):
 
     def page(self, account: int, after: int, limit: int) -> tuple[Denial, ...]:
         """Return those with a number above ``after``, in order, at most ``limit``."""
+        ...
+
+    def any(self, account: int) -> bool:
+        """Tell whether anything at all may be denied."""
+        ...
+
+    def expect(self, account: int, kind: DenialKind, values: Iterable[bytes]) -> None:
+        """Say of which values the transaction will ask: all of them are looked for at once."""
         ...
 
     def among(self, account: int, kind: DenialKind, values: tuple[bytes, ...]) -> dict[bytes, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from gatepost.core.device import DeviceFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SEEN_WITHIN: Final = 15 * 60 * 1000
 """As exactly, in ms, a device's row knows when it was last seen: each step changes an index, and so may not be each report."""
@@ -81,6 +84,14 @@ class Devices(Protocol):
 
     def by_thumbprint(self, thumbprint: bytes) -> Registration | None:
         """Return the registration that holds this device key, in whatever account."""
+        ...
+
+    def by_thumbprints(self, thumbprints: Iterable[bytes]) -> dict[bytes, Registration]:
+        """Return those that hold these device keys, in whatever account: a group of reports asks once."""
+        ...
+
+    def expect(self, account: int, numbers: Iterable[int]) -> None:
+        """Say which registrations the transaction will `advance`: all are read and held at once, and written late."""
         ...
 
     def of_user(self, account: int, email: str) -> tuple[Registration, ...]:

@@ -32,6 +32,10 @@ class ProvedKeys(Protocol):
         """
         ...
 
+    def expect(self, account: int, keys: Iterable[bytes]) -> None:
+        """Say which keys the transaction will ask for: their holders are read at once, and the ends of proofs written late."""
+        ...
+
     def prove(self, account: int, key_digest: bytes, registration: int, ends_at: int) -> None:
         """Note that a registration proved a key, until ``ends_at`` (ms); an earlier proof that counts longer goes on counting."""
         ...

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from gatepost.core.result import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +31,12 @@ class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the certificate that it rests on is noted where a denial finds it (`Footings`)."""
     claim_digest: bytes | None = None
     """Of what the report held for this check, so that the same again need not be kept again."""
+    appraised_at: int = 0
+    appraised_until: int = 0
+    """From when to when (ms, the second excluded) the same report comes to the same: no certificate in it begins or ends
+    between. Zero and zero: the next one is judged anew, since something else than the report decided this result."""
+    valid_until: int | None = None
+    """When (ms) the certificates that a pass rests on have ended."""
 
 
 class ResultFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +55,10 @@ class Results(Protocol):
 
     def find(self, account: int, registration: int) -> tuple[StoredResult, ...]:
         """Return a registration's results."""
+        ...
+
+    def expect(self, account: int, registrations: Iterable[int]) -> None:
+        """Say whose results the transaction will ask for: they are read at once, and changes of their times written late."""
         ...
 
     def find_one(self, account: int, registration: int, check: int) -> StoredResult | None:

@@ -46,6 +46,10 @@ class Records(Protocol):
     serial_numbers: SerialNumbers
     evidence: KeptEvidence
 
+    def write_late(self) -> None:
+        """Write what was put off because more of its kind was expected; the end of the transaction does so, too."""
+        ...
+
 
 class Storage(Protocol):
     """The database. Both raise StorageError when it cannot be used; an exception inside ``writing`` undoes everything."""
