@@ -6,10 +6,11 @@ A worker is started from `load` (`cli.workers`); everything that holds a thread 
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gatepost.cli.operator_log import configure_log
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+_COLLECTIONS: Final = (50_000, 20, 50)
+"""After how many new objects, and how many looks at younger ones, Python looks for circles."""
 
 
 def serve(settings: ServerSettings, reread: Callable[[], ServerSettings]) -> None:
@@ -98,8 +103,19 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
         previews.stop()
         database.close()
 
+    _spare_collections()
     life = _Life((intake, rejudger), calls, Leaving(calls, around), ready, close)
     return life.wrap(create_app(services, device, around))
+
+
+def _spare_collections() -> None:
+    """Let Python look for circles of garbage less often: a report makes hundreds of objects and no circle.
+
+    As it is by itself, a tenth of the processor time of reports went into looking through them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTIONS)
 
 
 def _previews(settings: ServerSettings, database: SqlStorage) -> PreviewProcesses:
@@ -161,11 +177,7 @@ class _Life:
     def wrap(self, application: Application) -> Application:
         """Start threads and calls with the application; let them finish, then close the database, when it ends."""
 
-        async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "lifespan":
-                await application(scope, receive, send)
-                return
-
+        async def live(scope: Scope, receive: Receive, send: Send) -> None:
             async def watched() -> MutableMapping[str, Any]:
                 message = await receive()
                 if message["type"] == "lifespan.startup":
@@ -175,6 +187,9 @@ class _Life:
                 return message
 
             await application(scope, watched, send)
+
+        def wrapped(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return (live if scope["type"] == "lifespan" else application)(scope, receive, send)
 
         return wrapped
 

@@ -66,7 +66,7 @@ class Workers(MPServer):
             port=settings.port,
             interface=Interfaces.ASGI,
             workers=1,
-            loop=Loops.asyncio,
+            loop=Loops.uvloop,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=_HEADER_DEADLINE, max_buffer_size=_HEADER_BYTES),
             websockets=False,

@@ -70,7 +70,7 @@ class Presented:
         return self._parsed
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
+class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How one report is judged: what its signatures are bound to, what it shows, what of that is denied, and when."""
 
     binding: Binding

@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -43,9 +43,29 @@ _ATTEMPTS: Final = 3
 """How often a group is written that the database undid because another process's stood in its way."""
 
 
+class Answer(Protocol):
+    """What a report's answer is given to, from the intake's thread: a `concurrent.futures.Future`, or what is like one."""
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Tell whether anybody waits; from then on somebody does."""
+        ...
+
+    def done(self) -> bool:
+        """Tell whether it was given."""
+        ...
+
+    def set_result(self, result: Acknowledgement, /) -> None:
+        """Give it."""
+        ...
+
+    def set_exception(self, exception: Exception, /) -> None:
+        """Say why there is none."""
+        ...
+
+
 class _Waiting(msgspec.Struct):
     document: bytes
-    answer: Future[Acknowledgement]
+    answer: Answer
     judged: Judged | None = None
 
 
@@ -66,7 +86,7 @@ class Intake:
         self._posture = posture
         self._now = now
         self._counters = counters
-        self._waiting: queue.Queue[_Waiting | None] = queue.Queue(_MAXIMUM_WAITING)
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._open = True
         self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
@@ -98,16 +118,19 @@ class Intake:
         Raises `OverloadedError` when the queue is full, and after `stop`. A future may be cancelled: then nobody listens, and
         the report is dropped, or recorded where that had begun.
         """
-        waiting = _Waiting(document, Future())
+        answer: Future[Acknowledgement] = Future()
+        self.submit_for(document, answer)
+        return answer
+
+    def submit_for(self, document: bytes, answer: Answer) -> None:
+        """Queue a report, and give ``answer`` what `submit` would return; raises as that does."""
         # Whatever is put, is put before the end that `stop` puts: nothing is left waiting behind it.
         with self._gate:
             if not self._open:
                 raise OverloadedError(_RETRY_AFTER)
-            try:
-                self._waiting.put_nowait(waiting)
-            except queue.Full:
-                raise OverloadedError(_RETRY_AFTER) from None
-        return waiting.answer
+            if self._waiting.qsize() >= _MAXIMUM_WAITING:
+                raise OverloadedError(_RETRY_AFTER)
+            self._waiting.put(_Waiting(document, answer))
 
     def _work(self) -> None:
         while True:

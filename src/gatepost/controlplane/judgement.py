@@ -48,6 +48,10 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[LiveCheck, ...]
     accept_facts: FactRule = FactRule.ADMINISTRATOR
 
+    identifier: bytes = b""
+    """The 16 bytes of its public id."""
+    audiences: tuple[str, ...] = ()
+    """Under which this server accepts documents for it."""
     by_system: dict[str, SystemChecks] = {}
     """The same checks, as `sort_checks` sorts them."""
 
@@ -76,14 +80,14 @@ class Ground(msgspec.Struct, frozen=True):
     certificate: bytes
 
 
-class FactChange(msgspec.Struct, frozen=True, kw_only=True):
+class FactChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a report says of its device: ``said`` is all that is recorded with what is new, ``named`` what certificates name."""
 
     said: DeviceFacts
     named: DeviceFacts
 
 
-class Appraised(msgspec.Struct, frozen=True):
+class Appraised(msgspec.Struct, frozen=True, gc=False):
     """When a judgement was made, until when (ms) the same report comes to the same, and when its certificates have ended."""
 
     at: int
@@ -91,7 +95,7 @@ class Appraised(msgspec.Struct, frozen=True):
     valid_until: int | None
 
 
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+class Judgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The result of one check with what the log shows of it."""
 
     live: LiveCheck
@@ -113,7 +117,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What the device says of the time before, in which it could not report: for the log alone."""
 
 
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
+class Judged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A report that may be recorded: whose it is, its sequence and digest, and a judgement for each check it answered."""
 
     registration: Registration

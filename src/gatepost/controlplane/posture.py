@@ -81,7 +81,7 @@ class Posture:
             registration = self._registered(records, signed)
             view = self.view(records, registration.account)
         request = decode(signed.payload, Sync)
-        check_audience(request.aud, self.audiences(view))
+        check_audience(request.aud, view.audiences)
         checks = "" if request.checks_version == view.version else self._sign_checks(view, registration)
         return Synced(nonce=self.nonce(view, registration), checks_version=view.version, checks=checks)
 
@@ -92,7 +92,7 @@ class Posture:
             registration = self._registered(records, signed)
             view = self.view(records, registration.account)
         request = decode(signed.payload, Wait)
-        check_audience(request.aud, self.audiences(view))
+        check_audience(request.aud, view.audiences)
         return registration, request.checks_version, view.version
 
     def judge(self, records: Records, document: bytes) -> Judged:
@@ -126,7 +126,7 @@ class Posture:
         if view is None:
             view = views[registration.account] = self.view(records, registration.account)
         report = decode(signed.payload, Report)
-        check_audience(report.aud, self.audiences(view))
+        check_audience(report.aud, view.audiences)
         return _Opened(
             registration=registration,
             view=view,
@@ -182,18 +182,32 @@ class Posture:
         version = records.checks.version(account)
         known = self._views.get(account)
         if known is None or known.version != version:
-            known = _compile(records, account, version, results_expire=self._results_expire)
+            known = self._compile(records, account, version)
             self._views[account] = known
         return known
 
     def nonce(self, view: AccountView, registration: Registration) -> bytes:
         """Issue a nonce to a registration."""
-        account, name = _identifier(view.public_id), _identifier(registration.id)
+        account, name = view.identifier, _identifier(registration.id)
         return issue_nonce(view.keys.nonce_secret, account, name, self._now())
 
-    def audiences(self, view: AccountView) -> tuple[str, ...]:
-        """Return the audiences under which this server accepts documents for an account."""
-        return tuple(f"{url}/{view.public_id}" for url in self._public_urls)
+    def _compile(self, records: Records, number: int, version: int) -> AccountView:
+        public_id = next(item.public_id for item in records.accounts.all() if item.number == number)
+        compiled = [
+            _compile_one(records, item, results_expire=self._results_expire) for item in records.checks.all(number)
+        ]
+        live = tuple(item for item in compiled if item is not None and item.check.enabled)
+        return AccountView(
+            number=number,
+            public_id=public_id,
+            identifier=_identifier(public_id),
+            audiences=tuple(f"{url}/{public_id}" for url in self._public_urls),
+            keys=load_keys(records, number),
+            version=version,
+            checks=live,
+            by_system=sort_checks(live),
+            accept_facts=load_enrollment_settings(records, number).accept_facts,
+        )
 
     def _registered(self, records: Records, signed: jws.Signed) -> Registration:
         """Return who signed a document."""
@@ -201,7 +215,7 @@ class Posture:
 
     def _measured_at(self, view: AccountView, registration: Registration, report: Report) -> int:
         """Return when the report's nonce was issued; raises where it is not ours, or older than a check allows."""
-        account, name = _identifier(view.public_id), _identifier(registration.id)
+        account, name = view.identifier, _identifier(registration.id)
         issued = nonce_issued_at(view.keys.nonce_secret, account, name, report.nonce)
         schedules = [item.check.schedule for item in view.counting_for(registration)]
         oldest = min((2000 * schedule for schedule in schedules), default=MAXIMUM_NONCE_AGE)
@@ -233,7 +247,7 @@ def _identifier(public_id: str) -> bytes:
     return bytes.fromhex(public_id.replace("-", ""))
 
 
-class _Opened(msgspec.Struct, frozen=True, kw_only=True):
+class _Opened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A report of a registered device that answers a nonce of ours."""
 
     registration: Registration
@@ -307,21 +321,6 @@ def _compare_facts(
     if records.fleet.twins(registration.account, msgspec.structs.replace(registration.device, facts=named)):
         return change
     return msgspec.structs.replace(change, named=named)
-
-
-def _compile(records: Records, number: int, version: int, *, results_expire: bool) -> AccountView:
-    public_id = next(item.public_id for item in records.accounts.all() if item.number == number)
-    compiled = [_compile_one(records, item, results_expire=results_expire) for item in records.checks.all(number)]
-    live = tuple(item for item in compiled if item is not None and item.check.enabled)
-    return AccountView(
-        number=number,
-        public_id=public_id,
-        keys=load_keys(records, number),
-        version=version,
-        checks=live,
-        by_system=sort_checks(live),
-        accept_facts=load_enrollment_settings(records, number).accept_facts,
-    )
 
 
 def _compile_one(records: Records, stored: StoredCheck, *, results_expire: bool) -> LiveCheck | None:

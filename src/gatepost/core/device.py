@@ -34,7 +34,7 @@ _FILLERS: Final = frozenset(
 """What manufacturers leave where a serial number belongs; many devices share each of them."""
 
 
-class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
+class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The facts that templates name; None means not known. ``hostname`` is the short name."""
 
     serial_number: str | None = None

@@ -16,7 +16,7 @@ REPEAT_AFTER: Final = 24 * 60 * 60 * 1000
 """After so many ms without a change a line is written all the same."""
 
 
-class PostureEntry(msgspec.Struct, frozen=True, kw_only=True):
+class PostureEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line: the result, what was expected and received (JSON text), the proof, and how many reports it stands for."""
 
     result: Result

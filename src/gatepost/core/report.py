@@ -38,7 +38,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("there is not one signature, or None, for each candidate")
 
 
-class Binding(msgspec.Struct, frozen=True, kw_only=True):
+class Binding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the statement of a report is rebuilt from: our audience, the registered key's thumbprint, the nonce we issued."""
 
     audience: str

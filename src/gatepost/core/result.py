@@ -23,7 +23,7 @@ _CLOCK_TOLERANCE: Final = 5_000
 """How far, in ms, the server's clock may jump back before a result stops to count."""
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The conclusion of one evaluation. ``ends_at`` None means that only a newer result ends it (a fail without expiration)."""
 
     status: Status

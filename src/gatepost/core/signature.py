@@ -42,6 +42,9 @@ _ECDSA_DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
 """RFC 5758, 3.2."""
 _SHA256: Final = hashes.SHA256()
 _SHA384: Final = hashes.SHA384()
+_ECDSA_SHA256: Final = ec.ECDSA(_SHA256)
+_ECDSA_SHA384: Final = ec.ECDSA(_SHA384)
+_P256_BITS: Final = 256
 _ED25519: Final = "1.3.101.112"
 
 
@@ -67,10 +70,11 @@ def verify_loaded(public: PublicKeyTypes, signature: bytes, statement: bytes) ->
     """Judge a possession signature as `verify_signature` does, under a key that is loaded."""
     try:
         match public:
-            case rsa.RSAPublicKey():
-                public.verify(signature, statement, padding.PKCS1v15(), hashes.SHA256())
             case ec.EllipticCurvePublicKey():
-                public.verify(_dss(signature, public.key_size), statement, ec.ECDSA(ecdsa_digest(public.key_size)))
+                bits = public.key_size
+                public.verify(_dss(signature, bits), statement, _ECDSA_SHA256 if bits <= _P256_BITS else _ECDSA_SHA384)
+            case rsa.RSAPublicKey():
+                public.verify(signature, statement, padding.PKCS1v15(), _SHA256)
             case ed25519.Ed25519PublicKey():
                 public.verify(signature, statement)
             case _:
@@ -116,7 +120,7 @@ def _load(encoded: bytes) -> PublicKeyTypes:
 
 def ecdsa_digest(bits: int) -> hashes.HashAlgorithm:
     """Return the digest that goes with a curve of so many bits."""
-    return _SHA256 if bits <= 256 else _SHA384  # noqa: PLR2004 - the size of P-256.
+    return _SHA256 if bits <= _P256_BITS else _SHA384
 
 
 def _dss(signature: bytes, bits: int) -> bytes:

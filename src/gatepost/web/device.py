@@ -28,7 +28,9 @@ from gatepost.errors import (
     TooLargeError,
     TooManyAttemptsError,
 )
-from gatepost.wire.device import MAXIMUM_REPORT, Refusal
+from gatepost.web.answers import Answers
+from gatepost.web.deadlines import Deadlines
+from gatepost.wire.device import MAXIMUM_REPORT, Acknowledgement, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -72,6 +74,13 @@ _BEARER: Final = b"Bearer "
 _log = structlog.get_logger("gatepost.device")
 
 
+class _Here(msgspec.Struct, frozen=True):
+    """What the requests of one event loop share."""
+
+    answers: Answers[Acknowledgement]
+    deadlines: Deadlines
+
+
 class DeviceUseCases(msgspec.Struct, frozen=True):
     """What devices can have done."""
 
@@ -90,6 +99,7 @@ class DeviceApi:
         self._limits = around.limits
         self._counters = around.counters
         self._deadline = deadline
+        self._loops: dict[asyncio.AbstractEventLoop, _Here] = {}
         self._routes: dict[str, Callable[[Scope, bytes], Awaitable[object]]] = {
             _ENROLL: self._enroll,
             _CHALLENGE: self._challenge,
@@ -126,9 +136,15 @@ class DeviceApi:
             return 405, Refusal(reason="no-route", detail=detail), ((b"allow", b"POST"),)
         return None
 
+    def _enter(self, loop: asyncio.AbstractEventLoop) -> _Here:
+        """Make what requests in one event loop share; a server has one loop, and tests have one each."""
+        here = self._loops[loop] = _Here(Answers(loop), Deadlines(loop, self._deadline))
+        return here
+
     async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
         try:
-            body = await _read(receive, self._deadline)
+            loop = asyncio.get_running_loop()
+            body = await _read(receive, self._loops.get(loop) or self._enter(loop))
             if body is None:
                 detail = f"the body did not come within {self._deadline:g} seconds"
                 return 408, Refusal(reason="too-slow", detail=detail), ()
@@ -165,24 +181,26 @@ class DeviceApi:
         return await asyncio.to_thread(self._use.posture.synchronise, body)
 
     async def _report(self, _scope: Scope, body: bytes) -> object:
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        answer = await asyncio.wrap_future(self._use.intake.submit(body))
-        self._counters.took(clock() - began)
-        return answer
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        answer = (self._loops.get(loop) or self._enter(loop)).answers.expect()
+        self._use.intake.submit_for(body, answer)
+        acknowledged = await answer.future
+        self._counters.took(loop.time() - began)
+        return acknowledged
 
     async def _wait(self, _scope: Scope, body: bytes) -> object:
         registration, known, current = await asyncio.to_thread(self._use.posture.admit, body)
         return await self._use.calls.wait(registration, known, current)
 
 
-async def _read(receive: Receive, deadline: float) -> bytes | None:
+async def _read(receive: Receive, here: _Here) -> bytes | None:
     """Read a body of at most 64 KiB; None when it did not come within the deadline."""
     chunks: list[bytes] = []
     size = 0
     more = True
     try:
-        async with asyncio.timeout(deadline):
+        with here.deadlines.limit():
             while more:
                 message = await receive()
                 if message["type"] != "http.request":

@@ -61,15 +61,17 @@ class Front:
             request_id = next(self.around.request_ids)
             before = REQUEST.set(request_id)
             try:
-                await self._lead(scope, receive, self._marked(send, request_id))
+                marked = self._marked(send, request_id)
+                if scope["path"].startswith(DEVICE_PREFIX) and not _has_two_hosts(scope):
+                    await self._device(scope, receive, marked)
+                else:
+                    await self._lead(scope, receive, marked)
             finally:
                 REQUEST.reset(before)
 
     async def _lead(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _has_two_hosts(scope):
             await self._answer(scope, receive, _finished(self._counted(send), scope["method"]))
-        elif scope["path"].startswith(DEVICE_PREFIX):
-            await self._device(scope, receive, send)
         elif self.around.operations.has(scope["path"]):
             await self.around.operations(scope, receive, send)
         else:

@@ -66,7 +66,7 @@ Pause = Annotated[int, msgspec.Meta(ge=0, le=_YEAR)]
 """Seconds to wait."""
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the device says of itself: the facts that templates use, and what pages and logs show."""
 
     serial_number: Fact | None = None
@@ -158,7 +158,7 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     again_in: Pause
 
 
-class PlacedCandidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PlacedCandidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One candidate: which certificate, where it lies, what is known of its key, and the possession signature."""
 
     sha256: Fingerprint
@@ -172,7 +172,7 @@ class PlacedCandidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     signature: Annotated[bytes, msgspec.Meta(max_length=1024)] | None = None
 
 
-class PlacedFault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PlacedFault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A place that could not be looked into."""
 
     store: StoreKind
@@ -191,7 +191,7 @@ class NearbyCertificate(msgspec.Struct, frozen=True, kw_only=True):
     via: Fingerprint
 
 
-class CheckAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class CheckAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the device found for one check; ``status`` is its own verdict, which the server does not believe."""
 
     id: Identifier
@@ -222,7 +222,7 @@ class Meanwhile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changes: Annotated[tuple[Change, ...], msgspec.Meta(max_length=MAXIMUM_CHANGES)] = ()
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One cycle's answers. ``certificates``: DER by SHA-256, each once however many checks and places name it."""
 
     v: Literal[1] = 1
@@ -235,7 +235,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     meanwhile: Meanwhile | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The server's result for one check, as the device may know it: no expected values."""
 
     id: str
@@ -246,7 +246,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: Annotated[int, msgspec.Meta(ge=0, le=_LAST_INSTANT)] | None
 
 
-class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The report is durable. ``nonce`` is for the next one, which is due in ``next_in`` seconds."""
 
     acknowledged: int

@@ -52,7 +52,7 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True):
     kid: str
 
 
-class Signed(msgspec.Struct, frozen=True):
+class Signed(msgspec.Struct, frozen=True, gc=False):
     """A split document whose signature is not yet verified: who says to have signed it, what, and the signature."""
 
     thumbprint: bytes

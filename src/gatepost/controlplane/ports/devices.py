@@ -15,7 +15,7 @@ SEEN_WITHIN: Final = 15 * 60 * 1000
 """As exactly, in ms, a device's row knows when it was last seen: each step changes an index, and so may not be each report."""
 
 
-class Device(msgspec.Struct, frozen=True, kw_only=True):
+class Device(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A physical device, as recorded at enrolment."""
 
     number: int
@@ -31,7 +31,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     """The operating system that it enrolled with, in the API's word."""
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
+class Registration(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One enrolment of a device: its key (``public_key``: uncompressed P-256 point, 65 bytes) and how far its reports came."""
 
     number: int

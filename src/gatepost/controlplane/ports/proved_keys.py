@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class KeyHolder(msgspec.Struct, frozen=True, kw_only=True):
+class KeyHolder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A live registration that proved a certificate's key, until when (ms) that counts, and whether it is the named owner."""
 
     key_digest: bytes

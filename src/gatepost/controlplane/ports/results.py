@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
+class StoredResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The newest result of one registration and one check, with what the log and the pages show of it."""
 
     registration: int
