@@ -70,8 +70,10 @@ def test_an_operation_answers_as_the_document_says(operation: Any, mode: Generat
         response = case.call(
             base_url=f"http://127.0.0.1:{server.port}", headers={"Authorization": f"Bearer {server.account.token}"}
         )
-        # Too large is a refusal, too, and comes before anything is looked at; the check does not know its number.
-        known = [check for check in CHECKS if response.status_code != 413 or check is not negative_data_rejection]
+        # Too large is a refusal, too, and comes before anything is looked at; the check does not know its number. And of a
+        # list without items nothing is sent.
+        passed_over = response.status_code == 413 or [] in (case.query or {}).values()
+        known = [check for check in CHECKS if not passed_over or check is not negative_data_rejection]
         case.validate_response(response, checks=known)
 
     answers()
