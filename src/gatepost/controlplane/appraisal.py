@@ -199,6 +199,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             nonce=self.binding.nonce,
             signature=signature,
             reports=1,
+            audience=self.binding.audience,
         )
 
 

@@ -22,7 +22,6 @@ from gatepost.controlplane.denying import (
 from gatepost.controlplane.duplicates import settle
 from gatepost.controlplane.facts import taken_meanwhile
 from gatepost.controlplane.judgement import Judged, Judgement
-from gatepost.controlplane.late_log import LateLog
 from gatepost.controlplane.posture import DEFAULT_SCHEDULE, Posture
 from gatepost.core.reason import Reason
 from gatepost.errors import GatepostError, OverloadedError, ReportRefusedError, StorageError
@@ -198,11 +197,7 @@ class Intake:
         with self._storage.writing(alone=False) as records:
             records.proved_keys.hold(key for _, report in judged for key in recording.keys_of(report))
             versions = recording.expect(records, [report for _, report in judged])
-            log = LateLog(records.posture_log)
-            records.posture_log = log
             answers = [(item, self._record(records, versions, report)) for item, report in judged]
-            records.write_late()
-            log.write()
         self._counters.committed(len(answers))
         for item, recorded in answers:
             if isinstance(recorded.answer, GatepostError):

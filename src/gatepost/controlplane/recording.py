@@ -52,6 +52,7 @@ def expect(records: Records, judged: list[Judged]) -> dict[int, int]:
         numbers = [item.registration.number for item in of_it]
         records.devices.expect(account, numbers)
         records.results.expect(account, numbers)
+        records.posture_log.expect(account, numbers)
         judgements = [judgement for item in of_it for judgement in item.judgements]
         keys = [item.key_digest for item in judgements if item.key_digest is not None]
         records.proved_keys.expect(account, keys)

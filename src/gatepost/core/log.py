@@ -25,6 +25,56 @@ class PostureEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     nonce: bytes
     signature: bytes | None
     reports: int
+    audience: str = ""
+    """For whom the signature is: with nonce, device key and certificate, what it was made over."""
+
+
+class PostureDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A line as JSON, in this order of fields: what the chain of the logs is over. Bytes are base64, digests hexadecimal."""
+
+    registration_id: str
+    device_id: str
+    device_name: str
+    device: str
+    """What the device said of itself when it enrolled, JSON text."""
+    serial_number: str | None
+    hostname: str | None
+    device_uuid: str | None
+    user_email: str | None
+    check_id: str
+    check_name: str
+    check_type: str
+    check_version: int
+    status: str
+    reasons: str
+    """With commas between."""
+    evidence: str | None
+    certificate: str | None
+    """SHA-256 of the nearest certificate."""
+    measured_at: int
+    judged_at: int
+    ends_at: int | None
+    expected: str
+    received: str
+    nonce: bytes
+    signature: bytes | None
+    audience: str
+    device_key: str | None
+    """RFC 7638 thumbprint of the device's key."""
+    reports: int
+
+
+class AuditDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A line of the audit log as JSON, in this order of fields."""
+
+    at: int
+    actor: str
+    """JSON text."""
+    action: str
+    kind: str
+    reference: str
+    before: str | None
+    after: str | None
 
 
 def is_news(previous: Result | None, logged_at: int | None, current: Result) -> bool:

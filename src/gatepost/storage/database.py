@@ -13,6 +13,7 @@ from gatepost.storage.accounts import SqlAccounts
 from gatepost.storage.audit_log import SqlAuditLog
 from gatepost.storage.bounds import PATIENCE
 from gatepost.storage.certificates import SqlCertificates
+from gatepost.storage.chain import SqlLogChain
 from gatepost.storage.checks import SqlChecks
 from gatepost.storage.databases import database_of
 from gatepost.storage.denials import SqlDenials
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         Fleet,
         Footings,
         KeptEvidence,
+        LogChain,
         PostureLog,
         ProvedKeys,
         Records,
@@ -69,16 +71,23 @@ class SqlRecords:
         self.certificates: Certificates = SqlCertificates(connection)
         self.checks: Checks = SqlChecks(connection)
         proved_keys = SqlProvedKeys(connection)
-        devices = SqlDevices(connection, proved_keys.forget_expected)
+        posture_log = SqlPostureLog(connection)
+
+        def changed() -> None:
+            proved_keys.forget_expected()
+            posture_log.forget_expected()
+
+        devices = SqlDevices(connection, changed)
         results = SqlResults(connection, writing=writing)
         evidence = SqlEvidence(connection)
-        self._late = (devices, results, proved_keys, evidence)
+        self._late = (devices, results, proved_keys, evidence, posture_log)
         self.devices: Devices = devices
         self.fleet: Fleet = SqlFleet(connection)
         self.results: Results = results
         self.footings: Footings = SqlFootings(connection)
         self.proved_keys: ProvedKeys = proved_keys
-        self.posture_log: PostureLog = SqlPostureLog(connection)
+        self.posture_log: PostureLog = posture_log
+        self.log_chain: LogChain = SqlLogChain(connection)
         self.secrets: Secrets = SqlSecrets(connection, keybox)
         self.users: Users = SqlUsers(connection)
         self.resources: Resources = SqlResources(connection)
@@ -88,7 +97,7 @@ class SqlRecords:
         self.evidence: KeptEvidence = evidence
 
     def write_late(self) -> None:
-        """Write what was put off, registrations first."""
+        """Write what was put off, registrations first and the logs last."""
         for port in self._late:
             port.write_late()
 

@@ -150,7 +150,7 @@ class SqlDevices:
     """`ports.Devices` within one transaction."""
 
     def __init__(self, connection: Connection, changed: Callable[[], None] = lambda: None) -> None:
-        """Take what is called when a registration begins or ceases to count."""
+        """Take what is called when a registration begins or ceases to count, or a device has other facts."""
         self._connection = connection
         self._changed = changed
         self._expected: dict[tuple[int, int], int] = {}
@@ -313,6 +313,7 @@ class SqlDevices:
 
     def change_facts(self, account: int, device: int, facts: DeviceFacts, now: int) -> None:
         """Record other facts of a device than those that it enrolled with."""
+        self._changed()
         values = {**msgspec.structs.asdict(facts), **_keys(facts), "updated_at": now}
         self._connection.execute(_CHANGE_FACTS, {"in_account": account, "of_device": device, **values})
 

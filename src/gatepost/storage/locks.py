@@ -7,8 +7,8 @@ keep apart what would meet:
 1. the turn, which those who are alone take for themselves and the others share;
 2. the keys that a group's reports prove, all at once and in one order: two processes that are proved one key see each other;
 3. the rows of registrations and results, which the statements themselves lock; `intake` takes reports in one order;
-4. the log of an account, last: who has a number in it commits before the next number is given, so that a reader who has seen
-   a line has seen all before it.
+4. the head of an account's logs, last (`chain`): who has a number in them commits before the next number is given, so that a
+   reader who has seen a line has seen all before it.
 
 They are taken in this order, which prevents nearly every deadlock. PostgreSQL ends the rest by undoing one of the two, which
 `translation` marks as undone, and `intake` tries again. All are advisory locks of a transaction: they go with it, however it
@@ -61,12 +61,6 @@ def hold_keys(connection: Connection, keys: Iterable[tuple[int, bytes]]) -> None
     if _is_needed(connection):
         numbers = sorted({_number("key", account, digest.hex()) for account, digest in keys})
         connection.execute(_EACH, {"keys": numbers}).all()
-
-
-def hold_log(connection: Connection, account: int) -> None:
-    """Keep everybody else from writing into an account's log until the transaction ends."""
-    if _is_needed(connection):
-        connection.execute(_ALONE, {"key": _number("log", account)})
 
 
 def hold_schema(connection: Connection) -> None:

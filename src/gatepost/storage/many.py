@@ -53,6 +53,23 @@ class UpdateMany:
             connection.exec_driver_sql(self._postgresql, tuple(map(list, zip(*rows, strict=True))))
 
 
+class InsertMany:
+    """Adds rows to ``table`` whose columns are ``names``, many at once."""
+
+    def __init__(self, table: Table, names: tuple[str, ...]) -> None:
+        into = f"INSERT INTO {table.name} ({', '.join(names)})"
+        self._sqlite = f"{into} VALUES ({', '.join('?' * len(names))})"
+        arrays = ", ".join(f"%s::{_array(table, name)}" for name in names)
+        self._postgresql = f"{into} SELECT * FROM unnest({arrays})"  # noqa: S608 - names of our tables.
+
+    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Add ``rows``, each the values of the columns."""
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(self._sqlite, list(rows))
+        else:
+            connection.exec_driver_sql(self._postgresql, tuple(map(list, zip(*rows, strict=True))))
+
+
 class SelectMany:
     """Asks ``query`` for the rows whose ``column`` is one of many values, beside ``fixed`` ones in the order of the query.
 

@@ -24,6 +24,7 @@ from gatepost.controlplane.ports.fleet import (
     RegistrationOrder,
 )
 from gatepost.controlplane.ports.footings import Footing, Footings
+from gatepost.controlplane.ports.log_chain import ChainedLine, LogChain, LogHead, StoredCheckpoint
 from gatepost.controlplane.ports.posture_log import EVERY_LINE, LogFilter, PostureLine, PostureLog
 from gatepost.controlplane.ports.proved_keys import KeyHolder, ProvedKeys
 from gatepost.controlplane.ports.resources import Resource, Resources
@@ -47,6 +48,7 @@ __all__ = [
     "AuditLine",
     "AuditLog",
     "Certificates",
+    "ChainedLine",
     "Checks",
     "Denial",
     "DenialKind",
@@ -61,7 +63,9 @@ __all__ = [
     "KeptEvidence",
     "KeyHolder",
     "ListedDevice",
+    "LogChain",
     "LogFilter",
+    "LogHead",
     "Mark",
     "OwnedSerial",
     "PostureLine",
@@ -79,6 +83,7 @@ __all__ = [
     "SerialNumbers",
     "Storage",
     "StoredCheck",
+    "StoredCheckpoint",
     "StoredEvidence",
     "StoredResult",
     "Token",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from gatepost.controlplane.ports.log_chain import ChainedLine
 
 
 class ActorKind(StrEnum):
@@ -68,4 +71,8 @@ class AuditLog(Protocol):
 
     def read(self, account: int, wanted: AuditFilter, below: int | None, limit: int) -> tuple[AuditLine, ...]:
         """Return lines with a number below ``below`` (None: the newest), newest first, at most ``limit``."""
+        ...
+
+    def chained(self, account: int, after: int, limit: int) -> tuple[ChainedLine, ...]:
+        """Return lines with a position above ``after`` as the chain has them, in order, at most ``limit``."""
         ...

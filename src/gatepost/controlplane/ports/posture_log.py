@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from gatepost.core.device import DeviceFacts
 from gatepost.core.log import PostureEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gatepost.controlplane.ports.log_chain import ChainedLine
 
 
 class PostureLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +44,14 @@ EVERY_LINE = LogFilter()
 class PostureLog(Protocol):
     """The posture log: lines are only ever added."""
 
+    def expect(self, account: int, registrations: Iterable[int]) -> None:
+        """Say of which devices lines will be written: what those say of them is read at once."""
+        ...
+
     def append(self, account: int, registration: int, check: int, entry: PostureEntry) -> None:
-        """Write one line; device and check are copied as they are now, so that the line outlives them.
+        """Add one line; it is written with the transaction's others.
+
+        Device and check are copied as they are now, so that the line outlives them.
 
         Raises NotFoundError when either is not there: a line is never lost in silence.
         """
@@ -50,4 +61,8 @@ class PostureLog(Protocol):
         self, account: int, before: int | None, limit: int, wanted: LogFilter = EVERY_LINE
     ) -> tuple[PostureLine, ...]:
         """Return lines with a number below ``before`` (None: the newest), newest first, at most ``limit``."""
+        ...
+
+    def chained(self, account: int, after: int, limit: int) -> tuple[ChainedLine, ...]:
+        """Return lines with a position above ``after`` as the chain has them, in order, at most ``limit``."""
         ...

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports.evidence import KeptEvidence
     from gatepost.controlplane.ports.fleet import Fleet
     from gatepost.controlplane.ports.footings import Footings
+    from gatepost.controlplane.ports.log_chain import LogChain
     from gatepost.controlplane.ports.posture_log import PostureLog
     from gatepost.controlplane.ports.proved_keys import ProvedKeys
     from gatepost.controlplane.ports.resources import Resources
@@ -45,6 +46,7 @@ class Records(Protocol):
     denials: Denials
     serial_numbers: SerialNumbers
     evidence: KeptEvidence
+    log_chain: LogChain
 
     def write_late(self) -> None:
         """Write what was put off because more of its kind was expected; the end of the transaction does so, too."""
