@@ -214,7 +214,7 @@ class House:
             (folder / "gatepost.db").write_bytes(_empty_database())
         elif not made:
             migrate(database)
-        storage = open_storage(self.database, MASTER_KEY, os.urandom)
+        self.storage = storage = open_storage(self.database, MASTER_KEY, os.urandom)
         self.services = Services(storage=storage, now=self.clock, random=os.urandom)
         self.close = storage.close
         self.administrator = "" if made else create_account(self.services).token

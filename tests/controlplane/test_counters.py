@@ -119,13 +119,13 @@ def test_an_intake_says_whether_it_takes_reports(house: House) -> None:
 
 def test_a_database_that_fails_is_counted_and_the_error_goes_on(house: House, tally: Tally) -> None:
     """Whether it only read or wrote; other errors are not the database's."""
-    storage = CountedStorage(house.services.storage, tally)
-    for begin in (storage.reading, storage.writing):
+    storage = CountedStorage(house.storage, tally)
+    for begin in (storage.reading, storage.writing, storage.keeping_house):
         with pytest.raises(StorageError), begin():
             raise StorageError("the disk is full")
         with pytest.raises(InputError), begin():
             raise InputError("/x", "is wrong")
-    assert [("database failed",)] * 2 == tally.told
+    assert [("database failed",)] * 3 == tally.told
     with storage.reading() as records:
         assert 1 == len(records.accounts.all())
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gatepost.core.chain import START, Flaw, FlawKind, Link, Log, Place, digest_line, extend, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 LINES = st.lists(st.binary(max_size=8), min_size=2, max_size=12)
 
@@ -26,10 +26,13 @@ def chain(lines: Iterable[bytes], start: Place = Place(), log: str = Log.POSTURE
     return links
 
 
-def flaws(links: Iterable[Link], start: Place = Place(), **checkpoints: bytes) -> list[Flaw]:  # noqa: B008 - as above.
-    """Follow it; checkpoints are named ``at_N``."""
-    known = {int(name.removeprefix("at_")): head for name, head in checkpoints.items()}
-    return list(follow(start, links, known))
+def flaws(
+    links: Iterable[Link],
+    start: Place = Place(),  # noqa: B008 - as above.
+    known: Mapping[int, bytes] | None = None,
+) -> list[Flaw]:
+    """Follow it; ``known`` are its checkpoints."""
+    return list(follow(start, links, known or {}))
 
 
 def one(kind: FlawKind, first: int, last: int = 0) -> list[Flaw]:
@@ -55,9 +58,9 @@ def test_a_whole_chain_has_no_flaw_wherever_it_begins(lines: list[bytes], data: 
     links = chain(lines)
     begin = data.draw(st.integers(0, len(links) - 1))
     start = Place(begin, links[begin - 1].head if begin else START)
-    known = {f"at_{item.position}": item.head for item in data.draw(st.lists(st.sampled_from(links)))}
-    later = {name: head for name, head in known.items() if int(name[3:]) >= begin}
-    assert [] == flaws(links[begin:], start, **later)
+    known = {item.position: item.head for item in data.draw(st.lists(st.sampled_from(links)))}
+    later = {position: head for position, head in known.items() if position >= begin}
+    assert [] == flaws(links[begin:], start, later)
 
 
 @given(lines=LINES, data=st.data())
@@ -99,7 +102,7 @@ def test_lines_that_are_cut_off_are_named_by_a_checkpoint(lines: list[bytes], da
     links = chain(lines)
     kept = data.draw(st.integers(0, len(links) - 1))
     assert [] == flaws(links[:kept])
-    assert one(FlawKind.CUT, kept + 1, len(links)) == flaws(links[:kept], **{f"at_{len(links)}": links[-1].head})
+    assert one(FlawKind.CUT, kept + 1, len(links)) == flaws(links[:kept], Place(), {len(links): links[-1].head})
 
 
 @given(lines=LINES, data=st.data())
@@ -129,17 +132,17 @@ def test_a_chain_that_was_made_anew_differs_from_its_checkpoint(
     """It holds by itself: between which checkpoints it was rewritten, they say."""
     first = chain(lines)
     at = data.draw(st.integers(0, len(lines) - 1))
-    confirmed = {f"at_{at}": first[at - 1].head} if at else {}
+    confirmed = {at: first[at - 1].head} if at else {}
     forged = [*lines[:at], b"forged, surely", *other]
     length = min(len(forged), len(lines))
     if length <= at:
         return
-    found = flaws(chain(forged), **confirmed, **{f"at_{length}": first[length - 1].head})
+    found = flaws(chain(forged), Place(), {**confirmed, length: first[length - 1].head})
     assert one(FlawKind.REWRITTEN, at + 1, length) == found
 
 
 def test_a_beginning_that_no_checkpoint_confirms_is_found() -> None:
     """A chain that begins in the middle begins where a checkpoint says, or its past was rewritten."""
     links = chain((b"1", b"2", b"3"))
-    assert [] == flaws(links[1:], Place(1, links[0].head), at_1=links[0].head)
-    assert one(FlawKind.REWRITTEN, 1) == flaws(links[1:], Place(1, links[0].head), at_1=bytes(32))
+    assert [] == flaws(links[1:], Place(1, links[0].head), {1: links[0].head})
+    assert one(FlawKind.REWRITTEN, 1) == flaws(links[1:], Place(1, links[0].head), {1: bytes(32)})

@@ -96,6 +96,7 @@ def test_no_line_of_the_log_gets_in_before_one_that_is_known(processes: tuple[Sq
     first, second = processes
     with first.writing(alone=False) as one:
         one.posture_log.append(1, 1, 1, samples.entry(reports=1))
+        one.write_late()
         with pytest.raises(StorageError, match=_LOCKED), second.writing(alone=False) as other:
             other.posture_log.append(1, 2, 1, samples.entry(reports=2))
     with second.writing(alone=False) as other:

@@ -29,9 +29,13 @@ _COMMANDS: Final = {
     "server": "The server: results, log, API.",
     "agent": "The agent: enrols this device and reports.",
     "preview": "What a draft of a rule would come to, before it is saved.",
+    "verify-log": "An exported log: whether each line is as it was written.",
     "demo": "The whole story on this machine.",
 }
-"""The commands and what they do, in the order of the help page; each is ``gatepost.cli.NAME`` with a command NAME in it."""
+"""The commands and what they do, in the order of the help page;
+
+Each is ``gatepost.cli.NAME`` with a command NAME in it; a hyphen is an underscore there.
+"""
 
 _INTERRUPTED: Final = 130
 
@@ -49,7 +53,8 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(_load(f"gatepost.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(_load(f"gatepost.cli.{name}"), name)
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(

@@ -13,6 +13,7 @@ from gatepost.cli.admin import admin
 from gatepost.cli.choice import Choice
 from gatepost.cli.copies import backup, restore
 from gatepost.cli.database import chosen_account, make_folder, master_key_file, master_key_option, open_database
+from gatepost.cli.export import export
 from gatepost.cli.listening import check_tls, own_url, parse_address, public_url, try_address
 from gatepost.cli.operator_log import FORMS, LEVELS
 from gatepost.cli.server_config import database_options, limit_settings, metrics_token, with_one_database
@@ -37,6 +38,8 @@ class _RunOptions(TypedDict):
     tls_cert: Path | None
     tls_key: Path | None
     default_expiration: str
+    posture_log: str
+    log_retention: int | None
     long_polls: int
     metrics_token_file: Path | None
     trusted_proxies: tuple[str, ...]
@@ -96,6 +99,7 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
 
 server.add_command(admin)
 server.add_command(backup)
+server.add_command(export)
 server.add_command(restore)
 
 
@@ -138,6 +142,21 @@ class _Remembering(click.Command):
     show_default=True,
     envvar="GATEPOST_DEFAULT_EXPIRATION",
     help="When results end where a check sets no expiration: after 2 x schedule + 1 minute, or never.",
+)
+@click.option(
+    "--posture-log",
+    type=Choice(["changes", "every"]),
+    default="changes",
+    show_default=True,
+    envvar="GATEPOST_POSTURE_LOG",
+    help="What has a line in the posture log: changes, and once a day what did not change; or every report.",
+)
+@click.option(
+    "--log-retention",
+    metavar="DAYS",
+    type=click.IntRange(1, 36_500),
+    envvar="GATEPOST_LOG_RETENTION",
+    help="For how long lines of the logs are kept. [default: for ever]",
 )
 @click.option(
     "--long-polls",
@@ -197,6 +216,8 @@ def _settings(options: _RunOptions) -> ServerSettings:
         tls_certificate=certificate,
         tls_key=options["tls_key"],
         results_expire=options["default_expiration"] != "never",
+        log_every=options["posture_log"] == "every",
+        log_retention=options["log_retention"],
         long_polls=options["long_polls"],
         metrics_token=metrics_token(options["metrics_token_file"]),
         limits=limit_settings(options["trusted_proxies"]),

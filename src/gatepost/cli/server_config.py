@@ -47,6 +47,8 @@ class ServerFile(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: str | None = None
     tls_key: str | None = None
     default_expiration: Literal["schedule", "never"] | None = None
+    posture_log: Literal["changes", "every"] | None = None
+    log_retention: int | None = None
     long_polls: int | None = None
     metrics_token_file: str | None = None
     trusted_proxies: tuple[str, ...] | None = None

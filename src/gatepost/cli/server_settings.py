@@ -31,6 +31,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     results_expire: bool = True
+    log_every: bool = False
+    """Whether each report has a line in the posture log, and not changes alone."""
+    log_retention: int | None = None
+    """Days for which lines of the logs are kept; None: for ever."""
     long_polls: int = LONG_POLLS
     """Agents that may wait to be called, at 12 to 14 KiB each; the others ask again every half minute."""
     metrics_token: bytes | None = None
@@ -54,6 +58,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             "tls": self.tls_certificate is not None,
             "metrics": self.metrics_token is not None,
             "trusted_proxies": list(self.limits.trusted_proxies),
+            "posture_log": "every" if self.log_every else "changes",
+            "log_retention": self.log_retention,
             "long_polls": self.long_polls,
             "log_level": self.log_level,
         }

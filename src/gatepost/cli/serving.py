@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gatepost.cli.workers import Leaving
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.counters import Counters
+    from gatepost.controlplane.housekeeping import Housekeeper
     from gatepost.controlplane.intake import Intake
     from gatepost.controlplane.rejudging import Rejudger
     from gatepost.storage.database import SqlStorage
@@ -63,6 +64,7 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.counters import UNCOUNTED, CountedStorage
     from gatepost.controlplane.enrollment import Enroller
+    from gatepost.controlplane.housekeeping import Housekeeper
     from gatepost.controlplane.intake import Intake
     from gatepost.controlplane.posture import Posture
     from gatepost.controlplane.rejudging import Rejudger
@@ -80,8 +82,9 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     storage = CountedStorage(database, counters)
     expire = settings.results_expire
     posture = Posture(storage, now, settings.public_urls, results_expire=expire, counters=counters)
-    intake = Intake(storage, posture, now, counters)
+    intake = Intake(storage, posture, now, counters, log_every=settings.log_every)
     rejudger = Rejudger(storage, now)
+    housekeeper = Housekeeper(storage, now, settings.log_retention, tell=_complain)
     previews = _previews(settings, database)
     services = Services(
         storage=storage,
@@ -104,8 +107,15 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
         database.close()
 
     _spare_collections()
-    life = _Life((intake, rejudger), calls, Leaving(calls, around), ready, close)
+    life = _Life((intake, rejudger, housekeeper), calls, Leaving(calls, around), ready, close)
     return life.wrap(create_app(services, device, around))
+
+
+def _complain(what: str) -> None:
+    """Let the operator know that housekeeping failed; it is tried again."""
+    import structlog
+
+    structlog.get_logger("gatepost.housekeeping").warning("housekeeping failed", detail=what)
 
 
 def _spare_collections() -> None:
@@ -162,7 +172,7 @@ class _Life:
 
     def __init__(
         self,
-        threads: tuple[Intake | Rejudger, ...],
+        threads: tuple[Intake | Rejudger | Housekeeper, ...],
         calls: Calls,
         leaving: Leaving,
         ready: Callable[[], None],

@@ -34,8 +34,6 @@ from gatepost.wire.device import CheckAnswer, claim_to_core, instant
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-
     from gatepost.controlplane.judgement import LiveCheck
     from gatepost.controlplane.ports import StoredResult
     from gatepost.core.check import Check
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from gatepost.core.finding import Candidate, Location
     from gatepost.core.report import Claim
     from gatepost.core.result import Result
+    from gatepost.core.signature import LoadedKey
 
 _DIGEST: Final = 16
 """Bytes of SHA-256 that tell whether two claims are the same."""
@@ -159,7 +158,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def _conclude(self, live: LiveCheck, claim: Claim, facts: DeviceFacts, digest: bytes) -> Judgement:
         evaluation = self.evaluate(live.check, claim, facts)
         result = conclude(evaluation, live.check, self.measured_at, self.now)
-        passing = evaluation.certificates[0].candidate.certificate if evaluation.status is Status.PASS else None
+        nearest = evaluation.certificates[0] if evaluation.status is Status.PASS else None
         return Judgement(
             live=live,
             result=result,
@@ -174,7 +173,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             proofs=tuple(item.proof for item in claim.findings.candidates),
             appraised=self._appraised(live.check, claim, evaluation, result),
             key_digest=proved_key(evaluation),
-            rests_on=passing.der if passing is not None else None,
+            rests_on=nearest.candidate.certificate.der if nearest is not None else None,
+            vouched_by=nearest.authority.der if nearest is not None and nearest.authority is not None else None,
         )
 
     def _appraised(self, check: Check, claim: Claim, evaluation: Evaluation, result: Result) -> Appraised | None:
@@ -204,7 +204,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 @lru_cache(maxsize=_KEYS)
-def _key_in(content: bytes) -> PublicKeyTypes | None:
+def _key_in(content: bytes) -> LoadedKey | None:
     """Load the key of a certificate; None for what has none that a check accepts."""
     key = public_key_in(content)
     return load_public_key(key) if key is not None else None

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from gatepost.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from gatepost.controlplane.ports import Records, Storage
+    from gatepost.controlplane.ports import Records, SharedStorage
     from gatepost.core.evaluation import Status
     from gatepost.core.reason import Reason
+
+_R = TypeVar("_R")
 
 
 class Counters(Protocol):
@@ -105,7 +107,7 @@ UNCOUNTED: Final[Counters] = NoCounters()
 class CountedStorage:
     """`ports.Storage`, its failures counted."""
 
-    def __init__(self, storage: Storage, counters: Counters) -> None:
+    def __init__(self, storage: SharedStorage, counters: Counters) -> None:
         self._storage = storage
         self._counters = counters
 
@@ -117,15 +119,15 @@ class CountedStorage:
         """Open a transaction that writes."""
         return self._counted(partial(self._storage.writing, alone=alone))
 
+    def keeping_house(self) -> AbstractContextManager[Records | None]:
+        """Open a transaction that writes, for housekeeping."""
+        return self._counted(self._storage.keeping_house)
+
     @contextmanager
-    def _counted(self, begin: _Begin) -> Iterator[Records]:
+    def _counted(self, begin: Callable[[], AbstractContextManager[_R]]) -> Iterator[_R]:
         try:
             with begin() as records:
                 yield records
         except StorageError:
             self._counters.database_failed()
             raise
-
-
-class _Begin(Protocol):
-    def __call__(self) -> AbstractContextManager[Records]: ...

@@ -79,12 +79,20 @@ class Intake:
     """Takes reports. `start` and `stop` bound the life of its thread; `submit` may be called from any other."""
 
     def __init__(
-        self, storage: Storage, posture: Posture, now: Callable[[], int], counters: Counters = UNCOUNTED
+        self,
+        storage: Storage,
+        posture: Posture,
+        now: Callable[[], int],
+        counters: Counters = UNCOUNTED,
+        *,
+        log_every: bool = False,
     ) -> None:
+        """Take what reports go through; ``log_every``: each report has a line in the posture log."""
         self._storage = storage
         self._posture = posture
         self._now = now
         self._counters = counters
+        self._log_every = log_every
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._open = True
@@ -234,7 +242,7 @@ class Intake:
             answered = settle(records, registration, answered, now)
         answered = tuple(recording.note_proof_of(records, judged, item) for item in answered)
         for judgement in answered:
-            recording.write(records, judged, judgement, known.get(judgement.live.stored.number))
+            recording.write(records, judged, judgement, known.get(judgement.live.stored.number), every=self._log_every)
         recording.end_unanswered(records, judged, known, now)
         return Recorded(self._acknowledge(msgspec.structs.replace(judged, judgements=answered), version))
 

@@ -113,6 +113,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The key that was proved, where one was."""
     rests_on: bytes | None = None
     """The DER of the certificate that a pass rests on; None for everything else."""
+    vouched_by: bytes | None = None
+    """The DER of the signing certificate behind it, where the judgement is new."""
     meanwhile: dict[str, object] | None = None
     """What the device says of the time before, in which it could not report: for the log alone."""
 

@@ -5,6 +5,7 @@ Everything here is said of one report; what its group reads and writes together 
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -114,12 +115,14 @@ def keep(records: Records, judged: Judged, judgement: Judgement, known: StoredRe
     keep_evidence(records, reported, judgement.result)
 
 
-def write(records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None) -> None:
-    """Write the newest result of a check, and a line in the log where it is news."""
+def write(
+    records: Records, judged: Judged, judgement: Judgement, known: StoredResult | None, *, every: bool = False
+) -> None:
+    """Write the newest result of a check, and a line in the log where it is news, or ``every`` report is."""
     account, registration = judged.registration.account, judged.registration.number
     check, result = judgement.live.stored.number, judgement.result
     keep(records, judged, judgement, known)
-    news = is_news(known.result if known else None, known.logged_at if known else None, result)
+    news = every or is_news(known.result if known else None, known.logged_at if known else None, result)
     # That a key is on another device too is worth a line, once, even where nothing else changed.
     news = news or (known is not None and tells_shared(judgement.entry.received) and not tells_shared(known.received))
     # What a device saw while it could not report is worth a line; nothing else is made of it.
@@ -153,6 +156,10 @@ def write(records: Records, judged: Judged, judgement: Judgement, known: StoredR
             valid_until=appraised.valid_until,
         ),
     )
+    if judgement.rests_on is not None and judgement.vouched_by is not None:
+        # An auditor can verify the line in years to come, whatever has become of both by then.
+        kept = (judgement.rests_on, judgement.vouched_by)
+        records.log_chain.keep_certificates(account, {hashlib.sha256(item).digest(): item for item in kept})
     if anew and judgement.rests_on is not None:
         note_ground(records, account, (registration, check), judgement.rests_on)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -23,8 +24,6 @@ from cryptography.hazmat.primitives.serialization import (
 from gatepost.core import der
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-
     from gatepost.core.certificate import Certificate
     from gatepost.core.public_key import PublicKey
 
@@ -58,7 +57,11 @@ def verify_signature(key: PublicKey, signature: bytes, statement: bytes) -> bool
     return public is not None and verify_loaded(public, signature, statement)
 
 
-def load_public_key(key: PublicKey) -> PublicKeyTypes | None:
+LoadedKey = PublicKeyTypes
+"""A public key that is loaded."""
+
+
+def load_public_key(key: PublicKey) -> LoadedKey | None:
     """Load a key of a kind that a check accepts; None for every other."""
     try:
         return load_der_public_key(key.encoded) if key.kind else None
@@ -66,7 +69,7 @@ def load_public_key(key: PublicKey) -> PublicKeyTypes | None:
         return None
 
 
-def verify_loaded(public: PublicKeyTypes, signature: bytes, statement: bytes) -> bool:
+def verify_loaded(public: LoadedKey, signature: bytes, statement: bytes) -> bool:
     """Judge a possession signature as `verify_signature` does, under a key that is loaded."""
     try:
         match public:

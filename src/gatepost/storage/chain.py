@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import LogHead, StoredCheckpoint
@@ -16,6 +16,7 @@ from gatepost.core.chain import Place, digest_line, extend
 from gatepost.storage.bounds import page
 from gatepost.storage.chain_tables import log_certificates, log_checkpoints, log_heads
 from gatepost.storage.many import SelectMany
+from gatepost.storage.tables import audit_log, posture_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +38,7 @@ _MOVE = (
     .where(log_heads.c.account == bindparam("of_account"))
     .values(position=bindparam("to_position"), head=bindparam("to_head"))
 )
+_DROP = update(log_heads).where(log_heads.c.account == bindparam("of_account")).values(dropped=bindparam("up_to"))
 _CHECKPOINTS = (
     select(log_checkpoints.c.position, log_checkpoints.c.made_at, log_checkpoints.c.document)
     .where(log_checkpoints.c.account == bindparam("of_account"), log_checkpoints.c.position > bindparam("after"))
@@ -112,6 +114,36 @@ class SqlLogChain:
         """Return the last checkpoint that was made until then (ms)."""
         row = self._connection.execute(_NEWEST, {"of_account": account, "until": until}).one_or_none()
         return StoredCheckpoint(*row) if row else None
+
+    def drop(self, account: int, position: int, limit: int) -> int:
+        """Drop lines up to a position that has a checkpoint, the oldest first, at most ``limit``; return how many went."""
+        row = self._connection.execute(_HOLD, {"of_account": account}).one_or_none()
+        if row is None:
+            return 0
+        up_to = max(position, row[2])
+        if up_to != row[2]:
+            self._connection.execute(_DROP, {"of_account": account, "up_to": up_to})
+        dropped = 0
+        for table in (posture_log, audit_log):
+            oldest = (
+                select(table.c.number)
+                .where(table.c.account == account, table.c.position > 0, table.c.position <= up_to)
+                .order_by(table.c.position)
+                .limit(limit - dropped)
+            )
+            dropped += self._connection.execute(delete(table).where(table.c.number.in_(oldest))).rowcount
+        return dropped
+
+    def has_lines(self, account: int, position: int) -> bool:
+        """Tell whether a line of this position or a lower one is there."""
+        return any(
+            self._connection.execute(
+                select(table.c.number)
+                .where(table.c.account == account, table.c.position > 0, table.c.position <= position)
+                .limit(1)
+            ).first()
+            for table in (posture_log, audit_log)
+        )
 
     def keep_certificates(self, account: int, certificates: Mapping[bytes, bytes]) -> None:
         """Keep certificates (DER by SHA-256) that lines name; those that are there already stay."""

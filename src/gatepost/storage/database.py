@@ -22,7 +22,7 @@ from gatepost.storage.evidence import SqlEvidence
 from gatepost.storage.fleet import SqlFleet
 from gatepost.storage.footings import SqlFootings
 from gatepost.storage.keybox import Keybox
-from gatepost.storage.locks import take_turn
+from gatepost.storage.locks import take_turn, try_house
 from gatepost.storage.posture_log import SqlPostureLog
 from gatepost.storage.proved_keys import SqlProvedKeys
 from gatepost.storage.resources import SqlResources
@@ -128,6 +128,18 @@ class SqlStorage:
         """
         with self._write() as connection:
             take_turn(connection, alone=alone)
+            records = SqlRecords(connection, self._keybox, writing=True)
+            yield records
+            records.write_late()
+
+    @contextmanager
+    def keeping_house(self) -> Iterator[Records | None]:
+        """Open a transaction that writes, for housekeeping; None where another process is at it now."""
+        with self._write() as connection:
+            if not try_house(connection):
+                yield None
+                return
+            take_turn(connection, alone=False)
             records = SqlRecords(connection, self._keybox, writing=True)
             yield records
             records.write_late()

@@ -35,6 +35,7 @@ _MIGRATION: Final = 600
 
 _KEY: Final = bindparam("key", type_=BigInteger)
 _ALONE: Final = select(func.pg_advisory_xact_lock(_KEY))
+_TRY: Final = select(func.pg_try_advisory_xact_lock(_KEY))
 _SHARED: Final = select(func.pg_advisory_xact_lock_shared(_KEY))
 # A function that returns several rows is asked for the next one when the one before is done: in the array's order.
 _EACH: Final = select(func.pg_advisory_xact_lock(func.unnest(bindparam("keys", type_=ARRAY(BigInteger)))))
@@ -61,6 +62,13 @@ def hold_keys(connection: Connection, keys: Iterable[tuple[int, bytes]]) -> None
     if _is_needed(connection):
         numbers = sorted({_number("key", account, digest.hex()) for account, digest in keys})
         connection.execute(_EACH, {"keys": numbers}).all()
+
+
+def try_house(connection: Connection) -> bool:
+    """Begin to keep house, without waiting; False where another process does."""
+    if not _is_needed(connection):
+        return True
+    return bool(connection.scalar(_TRY, {"key": _number("house")}))
 
 
 def hold_schema(connection: Connection) -> None:

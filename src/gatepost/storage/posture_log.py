@@ -219,7 +219,7 @@ class SqlPostureLog:
     def chained(self, account: int, after: int, limit: int) -> tuple[ChainedLine, ...]:
         """Return lines with a position above ``after`` as the chain has them, in order, at most ``limit``."""
         rows = self._connection.execute(_CHAINED, {"of_account": account, "after": after, "limit": page(limit)})
-        return tuple(ChainedLine(row[-2], Log.POSTURE, row[-1], encode_line(row[1:-2]), row[17]) for row in rows)
+        return tuple(ChainedLine(row[-2], Log.POSTURE, row[-1], encode_line(row[1:-2])) for row in rows)
 
     def _read_devices(self, account: int, numbers: Iterable[int]) -> dict[int, _Copies]:
         return {row[0]: tuple(row[1:]) for row in _DEVICES.run(self._connection, (account,), numbers)}

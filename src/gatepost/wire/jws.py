@@ -44,6 +44,7 @@ class Kind(StrEnum):
     REPORT = "gatepost-report+jwt"
     WAIT = "gatepost-wait+jwt"
     CHECKS = "gatepost-checks+jwt"
+    CHECKPOINT = "gatepost-checkpoint+jwt"
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):

@@ -31,7 +31,7 @@ from gatepost.controlplane.ports.resources import Resource, Resources
 from gatepost.controlplane.ports.results import EVERY_RESULT, ResultFilter, Results, StoredResult
 from gatepost.controlplane.ports.secrets import Secrets
 from gatepost.controlplane.ports.serial_numbers import OwnedSerial, SerialNumbers
-from gatepost.controlplane.ports.storage import Records, Storage
+from gatepost.controlplane.ports.storage import Records, SharedStorage, Storage
 from gatepost.controlplane.ports.users import User, UserFilter, Users
 
 __all__ = [
@@ -81,6 +81,7 @@ __all__ = [
     "Results",
     "Secrets",
     "SerialNumbers",
+    "SharedStorage",
     "Storage",
     "StoredCheck",
     "StoredCheckpoint",

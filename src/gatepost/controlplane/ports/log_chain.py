@@ -20,13 +20,12 @@ class LogHead(msgspec.Struct, frozen=True):
 
 
 class ChainedLine(msgspec.Struct, frozen=True):
-    """A line as the chain has it: ``line`` is its JSON text, ``certificate`` the SHA-256 of the one that it rests on."""
+    """A line as the chain has it: ``line`` is its JSON text."""
 
     position: int
     log: str
     digest: bytes | None
     line: bytes
-    certificate: bytes | None = None
 
 
 class StoredCheckpoint(msgspec.Struct, frozen=True):
@@ -54,6 +53,14 @@ class LogChain(Protocol):
 
     def newest_checkpoint(self, account: int, until: int) -> StoredCheckpoint | None:
         """Return the last checkpoint that was made until then (ms)."""
+        ...
+
+    def drop(self, account: int, position: int, limit: int) -> int:
+        """Drop lines up to a position that has a checkpoint, the oldest first, at most ``limit``; return how many went."""
+        ...
+
+    def has_lines(self, account: int, position: int) -> bool:
+        """Tell whether a line of this position or a lower one is there."""
         ...
 
     def keep_certificates(self, account: int, certificates: Mapping[bytes, bytes]) -> None:

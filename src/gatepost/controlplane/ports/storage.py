@@ -67,3 +67,11 @@ class Storage(Protocol):
         same may write at once, in other processes. Whoever asks so takes keys, registrations and the log in this order.
         """
         ...
+
+
+class SharedStorage(Storage, Protocol):
+    """Storage that several processes share, each of which might keep house in it."""
+
+    def keeping_house(self) -> AbstractContextManager[Records | None]:
+        """Open a transaction that writes, for housekeeping; None where another process is at it now."""
+        ...
