@@ -245,6 +245,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_device_key() -> DeviceKey:
+    """Make a device's key that is kept nowhere."""
+    return _device_key(ec.generate_private_key(ec.SECP256R1()))
+
+
 def _device_key(private: ec.EllipticCurvePrivateKey) -> DeviceKey:
     point = private.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     return DeviceKey(private, point)

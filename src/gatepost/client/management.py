@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 import msgspec
@@ -10,6 +10,10 @@ import msgspec
 from gatepost.client.transport import check_server_url, tls_context
 from gatepost.errors import ServerRefusedError, TransportError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PAGE: Final = 100
 _TIMEOUT: Final = httpx2.Timeout(60.0, connect=10.0)
 _MAXIMUM_ANSWER: Final = 4 * 1024 * 1024
 
@@ -24,10 +28,15 @@ class _Error(msgspec.Struct):
     source: _Place = msgspec.field(default_factory=_Place)
 
 
+class _Cursor(msgspec.Struct):
+    cursor: str = ""
+
+
 class _Envelope(msgspec.Struct):
     success: bool
     errors: tuple[_Error, ...] = ()
     result: Any = None
+    result_info: _Cursor = msgspec.field(default_factory=_Cursor)
 
 
 class Management:
@@ -43,6 +52,19 @@ class Management:
 
         Raises `ServerRefusedError` and `TransportError`.
         """
+        return self._call(method, path, document).result
+
+    def pages(self, path: str) -> Iterator[Any]:
+        """Give all that a list by cursor holds, page by page; raises as `call`."""
+        cursor = ""
+        while True:
+            answer = self._call("GET", f"{path}?per_page={_PAGE}" + (f"&cursor={cursor}" if cursor else ""), None)
+            yield from answer.result
+            cursor = answer.result_info.cursor
+            if not cursor:
+                return
+
+    def _call(self, method: str, path: str, document: object) -> _Envelope:
         url = self._base + path
         content = None if document is None else msgspec.json.encode(document)
         try:
@@ -57,4 +79,4 @@ class Management:
         if not envelope.success:
             first = envelope.errors[0] if envelope.errors else _Error(0, "without a reason")
             raise ServerRefusedError(answer.status_code, first.code, first.message, first.source.pointer)
-        return envelope.result
+        return envelope

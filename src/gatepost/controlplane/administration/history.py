@@ -108,6 +108,7 @@ def _show_result(stored: StoredResult, registration: Registration, subject: Subj
         measured_at=instant(result.measured_at),
         judged_at=instant(result.judged_at),
         ends_at=None if result.ends_at is None else instant(result.ends_at),
+        repeats=stored.repeats,
         expected=_object(stored.expected),
         received=_object(stored.received),
     )
@@ -155,6 +156,7 @@ def _show_line(line: PostureLine) -> PostureLogLine:
         posture_received=_object(line.entry.received),
         posture_status=result.status,
         registration_id=line.registration_id,
+        reports=line.entry.reports,
         timestamp=instant(result.measured_at),
         user_uid="",
     )

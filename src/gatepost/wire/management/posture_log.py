@@ -37,5 +37,6 @@ class PostureLogLine(msgspec.Struct, frozen=True, kw_only=True, rename="pascal")
     posture_received: dict[str, Any] = msgspec.field(name="PostureReceivedJSON")
     posture_status: Status
     registration_id: str = msgspec.field(name="RegistrationID")
+    reports: int
     timestamp: Instant
     user_uid: str = msgspec.field(name="UserUID")

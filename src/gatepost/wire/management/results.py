@@ -49,5 +49,6 @@ class ResultObject(msgspec.Struct, frozen=True, kw_only=True):
     measured_at: Instant
     judged_at: Instant
     ends_at: Instant | None
+    repeats: int
     expected: dict[str, Any]
     received: dict[str, Any]
