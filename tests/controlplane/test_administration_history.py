@@ -39,6 +39,7 @@ NAMES = {
     "PostureExpectedJSON",
     "PostureReceivedJSON",
     "RegistrationID",
+    "Reports",
     "Timestamp",
     "UserUID",
     # Ours.
