@@ -44,6 +44,8 @@ tls_cert = "/srv/file.pem"
 tls_key = "/srv/file-tls.key"
 default_expiration = "never"
 long_polls = 11
+posture_log = "every"
+log_retention = 366
 metrics_token_file = "/srv/file-token"
 trusted_proxies = ["10.0.0.0/8"]
 log_level = "debug"
@@ -67,6 +69,8 @@ def test_the_file_answers_for_what_nobody_else_gives(file: Path) -> None:
         "tls_key": Path("/srv/file-tls.key"),
         "default_expiration": "never",
         "long_polls": 11,
+        "posture_log": "every",
+        "log_retention": 366,
         "metrics_token_file": Path("/srv/file-token"),
         "trusted_proxies": ("10.0.0.0/8",),
         "log_level": "debug",

@@ -18,7 +18,9 @@ from gatepost.core.device import (
 )
 from gatepost.errors import InputError
 
-_USABLE = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).filter(usable_fact)
+_USABLE = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=30).filter(
+    usable_fact
+)
 _LITERAL = st.text(max_size=12).filter(lambda text: "${" not in text and not text.endswith("$"))
 
 

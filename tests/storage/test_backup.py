@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -17,9 +20,10 @@ from gatepost.storage.backup import Foot, write_backup
 from gatepost.storage.database import open_storage
 from gatepost.storage.databases import database_of
 from gatepost.storage.keybox import Keybox
+from gatepost.storage.migration import migrate
 from gatepost.storage.numbers import counted_tables, read_number
 from gatepost.storage.restoration import restore_backup
-from gatepost.storage.tables import REVISIONS, metadata
+from gatepost.storage.schema import REVISIONS, metadata
 from tests.kinds import KINDS, new_database
 from tests.migrations.dump import fill
 from tests.storage import samples
@@ -272,3 +276,18 @@ def test_a_backup_of_an_older_release_is_restored_and_upgraded(tmp_path: Path, c
             assert (9, 4) == (records.checks.version(1), samples.store_account(records, 2).number)
             assert [("*",)] == [item.scopes for item in records.tokens.all(1, "administrator")]
         opened.close()
+
+
+def test_a_process_that_does_nothing_else_backs_up_every_table(tmp_path: Path) -> None:
+    """The command imports what it needs and no more: a table that nobody imported would be left out in silence."""
+    url = f"sqlite:///{tmp_path / 'gatepost.db'}"
+    migrate(url)
+    source = (
+        f"from pathlib import Path; import gatepost.storage.backup as b; b.write_backup({url!r}, Path('backup'), 1)"
+    )
+    subprocess.run([sys.executable, "-c", source], cwd=tmp_path, check=True)
+    head = msgspec.json.decode((tmp_path / "backup").read_bytes().splitlines()[0])
+    with sqlite3.connect(tmp_path / "gatepost.db") as connection:
+        query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        there = {row[0] for row in connection.execute(query)} - {"alembic_version"}
+    assert there == set(head["tables"])

@@ -15,7 +15,7 @@ import gatepost.storage.migrations
 from gatepost.errors import StorageError
 from gatepost.storage.database import open_storage
 from gatepost.storage.migration import migrate
-from gatepost.storage.tables import REVISIONS, metadata
+from gatepost.storage.schema import REVISIONS, metadata
 from tests.storage import samples
 from tests.storage.conftest import predictable
 

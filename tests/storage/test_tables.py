@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gatepost.storage import denial_tables, results
-from gatepost.storage.tables import metadata
+from gatepost.storage.schema import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

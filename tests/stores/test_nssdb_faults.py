@@ -36,6 +36,14 @@ def _scribble(file: Path) -> None:
     file.write_bytes(content[:4_096] + b"\xff" * (len(content) - 4_096))
 
 
+def _misspell(file: Path) -> None:
+    nss.change(file, "CREATE TABLE misspelt (a)")
+    content = file.read_bytes()
+    assert b"CREATE TABLE misspelt" in content
+    content = content.replace(b"CREATE TABLE misspelt", b"CREATE TABEL misspelt")
+    file.write_bytes(content.replace(b"misspelt", b"\xff\xfesspelt"))
+
+
 def _wal(file: Path) -> None:
     nss.change(file, "PRAGMA journal_mode = WAL")
 
@@ -69,6 +77,7 @@ def _no_index(file: Path) -> None:
     ("spoil", "reason", "words"),
     [
         (_truncate, Reason.STORE_CORRUPT, "it is damaged"),
+        (_misspell, Reason.STORE_CORRUPT, "what SQLite says of it is no text"),
         (_scribble, Reason.STORE_CORRUPT, "it is damaged"),
         (lambda file: file.write_bytes(b""), Reason.STORE_CORRUPT, "it is empty"),
         (lambda file: file.write_bytes(b"words" * 99), Reason.STORE_CORRUPT, "it is no SQLite database"),

@@ -23,7 +23,7 @@ from gatepost.core.possession import (
     issue_nonce,
 )
 from gatepost.core.reason import Reason
-from gatepost.wire import checks, device, jws
+from gatepost.wire import checks, device, jws, log_file
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -148,6 +148,7 @@ CHECKS = checks.Checks(
     certificates={AUTHORITY.fingerprint: AUTHORITY.der},
     checks=(CHECK,),
 )
+CHECKPOINT = log_file.Checkpoint(account_id=ACCOUNT, position=41, head="cd" * 32, at=ISSUED_AT)
 SIGNED = {
     jws.Kind.ENROLLMENT: ENROLLMENT,
     jws.Kind.CHALLENGE: CHALLENGE,
@@ -156,8 +157,9 @@ SIGNED = {
     jws.Kind.WAIT: WAIT,
     jws.Kind.REPORT: REPORT,
     jws.Kind.CHECKS: CHECKS,
+    jws.Kind.CHECKPOINT: CHECKPOINT,
 }
-"""The documents that are signed, by their kind; all but the checks are the device's."""
+"""The documents that are signed, by their kind; all but the checks and the checkpoint are the device's."""
 
 ANSWERS = {
     "enrolled": device.Enrolled(

@@ -7,12 +7,11 @@ unless it has many candidates.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -24,6 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 from gatepost.core import der
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
     from gatepost.core.certificate import Certificate
     from gatepost.core.public_key import PublicKey
 
@@ -57,14 +58,14 @@ def verify_signature(key: PublicKey, signature: bytes, statement: bytes) -> bool
     return public is not None and verify_loaded(public, signature, statement)
 
 
-LoadedKey = PublicKeyTypes
-"""A public key that is loaded."""
+LoadedKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
+"""A public key that is loaded, of a kind that a check accepts."""
 
 
 def load_public_key(key: PublicKey) -> LoadedKey | None:
     """Load a key of a kind that a check accepts; None for every other."""
     try:
-        return load_der_public_key(key.encoded) if key.kind else None
+        return cast("LoadedKey", load_der_public_key(key.encoded)) if key.kind else None
     except (UnsupportedAlgorithm, ValueError):
         return None
 
@@ -78,10 +79,8 @@ def verify_loaded(public: LoadedKey, signature: bytes, statement: bytes) -> bool
                 public.verify(_dss(signature, bits), statement, _ECDSA_SHA256 if bits <= _P256_BITS else _ECDSA_SHA384)
             case rsa.RSAPublicKey():
                 public.verify(signature, statement, padding.PKCS1v15(), _SHA256)
-            case ed25519.Ed25519PublicKey():
-                public.verify(signature, statement)
             case _:
-                return False
+                public.verify(signature, statement)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True

@@ -19,7 +19,7 @@ from gatepost.errors import InputError, StorageError
 from gatepost.storage.databases import database_of
 from gatepost.storage.numbers import counted_tables, read_number
 from gatepost.storage.revisions import refuse_other_revision
-from gatepost.storage.tables import REVISIONS, metadata
+from gatepost.storage.schema import REVISIONS, metadata
 from gatepost.storage.translation import storage_error
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import case, column, delete, func, insert, select, table
 
-from gatepost.storage.tables import metadata
+from gatepost.storage.schema import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, TableClause

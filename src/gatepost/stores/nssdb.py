@@ -273,6 +273,9 @@ def _query(path: str, *, mode: str, table: str, question: _Question[_T]) -> _T |
             if row is None:
                 return Obstacle(Reason.STORE_CORRUPT, f"it has no table {table}")
             return question(connection, row[0])
+    except UnicodeDecodeError:
+        # What SQLite says of a damaged schema may quote it, and the module reads that as UTF-8.
+        return Obstacle(Reason.STORE_CORRUPT, "what SQLite says of it is no text")
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         if code == sqlite3.SQLITE_READONLY_ROLLBACK:
