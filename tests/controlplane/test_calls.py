@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from gatepost.controlplane.administration.devices import ask_for_reports
 from gatepost.controlplane.calls import Calls
 from gatepost.wire.device import Called
 from tests.controlplane.house import House, open_house
@@ -57,3 +59,25 @@ async def test_nobody_waits_at_a_process_that_ends(house: House) -> None:
 
 def _told(called: Called) -> tuple[bool, int]:
     return called.report_now, called.again_in
+
+
+async def test_a_device_that_waits_elsewhere_hears_that_a_report_is_asked_for(house: House) -> None:
+    """Whichever process was told: what is asked stands in the database, and whoever is not asked waits on."""
+    with house.storage.reading() as records:
+        now = records.checks.version(house.account)
+    calls = Calls(house.services.storage, 10, longest=5)
+    calls.start()
+    one, other = house.admit().registration, house.admit().registration
+    waits = [asyncio.create_task(calls.wait(item, now, now)) for item in (one, other)]
+    await asyncio.sleep(0)
+    ask_for_reports(house.services, one.account, (one.id,))
+    assert (True, 0) == _told(await asyncio.wait_for(waits[0], 2))
+    assert not waits[1].done()
+    # It did not report yet, so that it is still asked; a report of a later number answers.
+    assert (True, 0) == _told(await asyncio.wait_for(calls.wait(one, now, now), 2))
+    reported = msgspec.structs.replace(one, last_sequence=one.last_sequence + 1)
+    waits.append(asyncio.create_task(calls.wait(reported, now, now)))
+    await asyncio.sleep(1.2)
+    assert not waits[2].done()
+    calls.stop()
+    await asyncio.gather(*waits)

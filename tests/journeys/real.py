@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -21,7 +23,6 @@ from tests.services import rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.certificates import Issued
 
@@ -131,6 +132,14 @@ def serving(log: Path, port: int, *words: object) -> Iterator[subprocess.Popen[b
         finally:
             process.terminate()
             process.wait(PATIENCE)
+
+
+def kill_server(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server process and its workers, as a power failure would: nobody is asked to finish anything."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+    for pid in (process.pid, *map(int, children)):
+        os.kill(pid, signal.SIGKILL)
+    process.wait(PATIENCE)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

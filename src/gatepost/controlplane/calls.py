@@ -1,9 +1,8 @@
 """Calls: agents that wait to hear that a report is wanted, or that their checks changed, and how they are reached.
 
-An agent holds one request open (a long poll). It is answered at once when an administrator asks for a report, within half a
-second when the checks of its account change, and otherwise when its time is over. Waiting costs memory, so only so many may;
-the others are told when to ask again. Changes of checks are read from the database, so that they are seen whichever process
-made them.
+An agent holds one request open (a long poll). It is answered within half a second when an administrator asks for a report or
+the checks of its account change, and otherwise when its time is over. Waiting costs memory, so only so many may; the others
+are told when to ask again. Both are read from the database, so that they are seen whichever process was told.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _LONGEST_WAIT: Final = 50.0
 """Seconds: proxies and firewalls commonly end a silent connection after a minute."""
 _GLANCE: Final = 0.5
-"""Seconds between two looks at the versions of the accounts whose agents wait."""
+"""Seconds between two looks at the versions of the accounts whose agents wait, and at what is asked of them."""
 _AGAIN_WHEN_FULL: Final = 30
 """Seconds after which an agent asks again that found no room to wait."""
 _AGAIN_WHEN_REPLACED: Final = 30
@@ -35,11 +34,12 @@ _AGAIN_WHEN_LEAVING: Final = 1
 class _Waiting(msgspec.Struct, eq=False):
     account: int
     version: int
+    sequence: int
     answer: asyncio.Future[bool]
 
 
 class Calls:
-    """The agents that wait at this process. Only its event loop may touch it, but for `call`."""
+    """The agents that wait at this process. Only its event loop may touch it."""
 
     def __init__(self, storage: Storage, room: int, longest: float = _LONGEST_WAIT) -> None:
         self._storage = storage
@@ -47,7 +47,6 @@ class Calls:
         self._longest = longest
         self._waiting: dict[tuple[int, int], _Waiting] = {}
         self._open = True
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -57,8 +56,7 @@ class Calls:
 
     def start(self) -> None:
         """Begin to look for changes; called in the event loop."""
-        self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._look())
+        self._task = asyncio.get_running_loop().create_task(self._look())
 
     def stop(self) -> None:
         """Let all that wait go home, and nobody wait any more."""
@@ -67,11 +65,6 @@ class Calls:
             self._task.cancel()
         for waiting in self._waiting.values():
             _answer(waiting, report_now=False)
-
-    def call(self, account: int, registration: int) -> None:
-        """Ask one device for a report now; any thread may call this, and a device that does not wait is not reached."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._ring, (account, registration))
 
     async def wait(self, registration: Registration, checks_version: int, current: int) -> Called:
         """Wait until there is something to say; ``current`` is the version of the account's checks as just read."""
@@ -84,6 +77,7 @@ class Calls:
         waiting = _Waiting(
             account=registration.account,
             version=current,
+            sequence=registration.last_sequence,
             answer=asyncio.get_running_loop().create_future(),
         )
         # One wait a device: a newer one ends the older, whose connection may be long dead.
@@ -102,27 +96,25 @@ class Calls:
                 del self._waiting[key]
         return Called(report_now=report_now, again_in=_AGAIN_WHEN_REPLACED if replaced else 0)
 
-    def _ring(self, key: tuple[int, int]) -> None:
-        waiting = self._waiting.get(key)
-        if waiting is not None:
-            _answer(waiting, report_now=True)
-
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(_GLANCE)
             accounts = {item.account for item in self._waiting.values()}
             if accounts:
                 try:
-                    versions = await asyncio.to_thread(self._versions, accounts)
+                    versions, asked = await asyncio.to_thread(self._news, accounts)
                 except StorageError:
                     continue
-                for item in list(self._waiting.values()):
-                    if versions.get(item.account, item.version) != item.version:
+                for (_, number), item in list(self._waiting.items()):
+                    changed = versions.get(item.account, item.version) != item.version
+                    if changed or item.sequence <= asked.get(number, -1):
                         _answer(item, report_now=True)
 
-    def _versions(self, accounts: set[int]) -> dict[int, int]:
+    def _news(self, accounts: set[int]) -> tuple[dict[int, int], dict[int, int]]:
+        """Read the accounts' versions, and of which registrations a report is asked (above which sequence)."""
         with self._storage.reading() as records:
-            return {account: records.checks.version(account) for account in accounts}
+            versions = {account: records.checks.version(account) for account in accounts}
+            return versions, records.report_requests.open(accounts)
 
 
 def _answer(waiting: _Waiting, *, report_now: bool) -> None:

@@ -25,6 +25,7 @@ from gatepost.storage.keybox import Keybox
 from gatepost.storage.locks import take_turn, try_house
 from gatepost.storage.posture_log import SqlPostureLog
 from gatepost.storage.proved_keys import SqlProvedKeys
+from gatepost.storage.report_requests import SqlReportRequests
 from gatepost.storage.resources import SqlResources
 from gatepost.storage.results import SqlResults
 from gatepost.storage.revisions import confirm_revision, refuse_other_revision
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         PostureLog,
         ProvedKeys,
         Records,
+        ReportRequests,
         Resources,
         Results,
         Secrets,
@@ -95,6 +97,7 @@ class SqlRecords:
         self.denials: Denials = SqlDenials(connection)
         self.serial_numbers: SerialNumbers = SqlSerialNumbers(connection)
         self.evidence: KeptEvidence = evidence
+        self.report_requests: ReportRequests = SqlReportRequests(connection)
 
     def write_late(self) -> None:
         """Write what was put off, registrations first and the logs last."""

@@ -202,6 +202,20 @@ def list_waiting(
 
 
 @post(
+    "/gatepost/registrations/report-now",
+    status_code=202,
+    tags=["gatepost/registrations"],
+    sync_to_thread=True,
+    scope=Scope.DEVICES_WRITE,
+)
+def ask_for_reports(services: TheServices, account: TheAccount, ids: ManyIds) -> Envelope[Changed]:
+    """Ask devices to report now, all or none; those that wait hear of it within a second, the others when they ask."""
+    wanted = checked_ids(ids)
+    devices.ask_for_reports(services, account.number, wanted)
+    return Envelope(result=Changed(ids=wanted))
+
+
+@post(
     "/gatepost/registrations/accept",
     status_code=200,
     tags=["gatepost/registrations"],
@@ -247,6 +261,7 @@ DEVICE_ROUTES = (
     revoke_older,
     unrevoke_older,
     list_waiting,
+    ask_for_reports,
     accept_registrations,
     accept_registration,
 )

@@ -147,6 +147,15 @@ def delete_device(services: Services, account: int, device_id: str) -> None:
         record_change(services, records, account, Change(action="delete", kind="device", reference=device_id))
 
 
+def ask_for_reports(services: Services, account: int, ids: tuple[str, ...]) -> None:
+    """Ask devices to report now; those that wait at any process hear of it within a second. Raises `NotFoundError`."""
+    with services.storage.writing() as records:
+        found = _several(records, account, ids)
+        records.report_requests.ask(account, ((item.number, item.last_sequence) for item in found), services.now())
+        for item in found:
+            record_change(services, records, account, Change(action="report-now", kind=_KIND, reference=item.id))
+
+
 def accept(
     services: Services, account: int, ids: tuple[str, ...], *, replace: bool = True
 ) -> tuple[RegistrationView, ...]:

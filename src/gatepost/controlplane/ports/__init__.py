@@ -27,6 +27,7 @@ from gatepost.controlplane.ports.footings import Footing, Footings
 from gatepost.controlplane.ports.log_chain import ChainedLine, LogChain, LogHead, StoredCheckpoint
 from gatepost.controlplane.ports.posture_log import EVERY_LINE, LogFilter, PostureLine, PostureLog
 from gatepost.controlplane.ports.proved_keys import KeyHolder, ProvedKeys
+from gatepost.controlplane.ports.report_requests import ReportRequests
 from gatepost.controlplane.ports.resources import Resource, Resources
 from gatepost.controlplane.ports.results import EVERY_RESULT, ResultFilter, Results, StoredResult
 from gatepost.controlplane.ports.secrets import Secrets
@@ -75,6 +76,7 @@ __all__ = [
     "Registration",
     "RegistrationFilter",
     "RegistrationOrder",
+    "ReportRequests",
     "Resource",
     "Resources",
     "ResultFilter",

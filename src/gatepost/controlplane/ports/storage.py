@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports.log_chain import LogChain
     from gatepost.controlplane.ports.posture_log import PostureLog
     from gatepost.controlplane.ports.proved_keys import ProvedKeys
+    from gatepost.controlplane.ports.report_requests import ReportRequests
     from gatepost.controlplane.ports.resources import Resources
     from gatepost.controlplane.ports.results import Results
     from gatepost.controlplane.ports.secrets import Secrets
@@ -47,6 +48,7 @@ class Records(Protocol):
     serial_numbers: SerialNumbers
     evidence: KeptEvidence
     log_chain: LogChain
+    report_requests: ReportRequests
 
     def write_late(self) -> None:
         """Write what was put off because more of its kind was expected; the end of the transaction does so, too."""

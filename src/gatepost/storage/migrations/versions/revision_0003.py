@@ -1,4 +1,4 @@
-"""How long a judgement holds, beside each result; and the chain over the lines of the logs."""
+"""How long a judgement holds, beside each result; the chain over the lines of the logs; and who is asked to report now."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def upgrade() -> None:
     """Add columns whose zero says that the next report is judged anew, and put the lines that are there into a chain."""
     _add_judgement_times()
     _create_chain()
+    _create_report_requests()
     for table in _LOGS:
         drop_guards(table)
         op.add_column(table, sa.Column("position", sa.BigInteger, nullable=False, server_default=sa.text("0")))
@@ -75,6 +76,18 @@ def _create_chain() -> None:
         sa.Column("sha256", sa.LargeBinary, nullable=False),
         sa.Column("content", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("account", "sha256"),
+    )
+
+
+def _create_report_requests() -> None:
+    op.create_table(
+        "report_requests",
+        *(
+            sa.Column(name, sa.BigInteger, nullable=False)
+            for name in ("account", "registration_number", "sequence", "asked_at")
+        ),
+        sa.PrimaryKeyConstraint("account", "registration_number"),
+        sa.ForeignKeyConstraint(["account", "registration_number"], ["registrations.account", "registrations.number"]),
     )
 
 
