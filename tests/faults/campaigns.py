@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.faults import agent_killed, nss_replaced, nss_writer, pem_writer
+from tests.faults import (
+    agent_killed,
+    bombs,
+    disk,
+    migration,
+    nss_replaced,
+    nss_writer,
+    outage,
+    pem_writer,
+    postgresql,
+    server_killed,
+    slow_clients,
+)
 
 if TYPE_CHECKING:
     from tests.faults.campaign import Campaign
@@ -14,4 +26,11 @@ CAMPAIGNS: tuple[Campaign, ...] = (
     nss_replaced.CAMPAIGN,
     pem_writer.CAMPAIGN,
     agent_killed.CAMPAIGN,
+    server_killed.CAMPAIGN,
+    *disk.CAMPAIGNS,
+    *postgresql.CAMPAIGNS,
+    *migration.CAMPAIGNS,
+    bombs.CAMPAIGN,
+    slow_clients.CAMPAIGN,
+    outage.CAMPAIGN,
 )

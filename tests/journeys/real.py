@@ -134,10 +134,15 @@ def serving(log: Path, port: int, *words: object) -> Iterator[subprocess.Popen[b
             process.wait(PATIENCE)
 
 
+def workers_of(process: subprocess.Popen[bytes]) -> tuple[int, ...]:
+    """Name the processes below a server's own."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii")
+    return tuple(map(int, children.split()))
+
+
 def kill_server(process: subprocess.Popen[bytes]) -> None:
     """Kill a server process and its workers, as a power failure would: nobody is asked to finish anything."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
-    for pid in (process.pid, *map(int, children)):
+    for pid in (process.pid, *workers_of(process)):
         os.kill(pid, signal.SIGKILL)
     process.wait(PATIENCE)
 

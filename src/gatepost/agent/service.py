@@ -12,16 +12,13 @@ from typing import Final
 import msgspec
 
 from gatepost.agent.wake import Bell, Cause
+from gatepost.client.pacing import pause_after_answer, pause_after_failure
 from gatepost.errors import GatepostError
 
 SLICE: Final = 5.0
 """Seconds between two looks at the clocks, and between two signs of life to the watchdog, at the most."""
 _SLEPT: Final = 2.0
 """Seconds by which the clocks must have moved apart for a sleep."""
-_SHORTEST_RETRY: Final = 2.0
-_LONGEST_RETRY: Final = 300.0
-_DOUBLINGS: Final = 16
-"""Failures that are counted: more make no pause longer, and a server may be away for weeks."""
 _SETTLE: Final = 0.1
 """Seconds to let a change settle: a store is written in several steps."""
 _GAP: Final = 1.0
@@ -71,11 +68,10 @@ class Service:
     def _attempt(self, cause: Cause) -> float:
         """Do a cycle; return the seconds until the next."""
         try:
-            pause = self._cycle(cause) * self._spread(0.9, 1.0)
+            pause = pause_after_answer(self._cycle(cause), self._spread)
         except GatepostError as error:
-            self._failures = min(self._failures + 1, _DOUBLINGS)
-            # Full jitter: anywhere between the shortest pause and one that doubles.
-            pause = self._spread(_SHORTEST_RETRY, min(_LONGEST_RETRY, _SHORTEST_RETRY * 2.0**self._failures))
+            self._failures += 1
+            pause = pause_after_failure(self._failures, self._spread)
             self._tell(error, pause)
             return pause
         self._failures = 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.client.pacing import pause_after_answer, pause_after_failure
 from gatepost.errors import TransportError
 from gatepost.simulator.connections import Answer, Connections, LostAnswerError
 from gatepost.wire.device import Acknowledgement, Enrolled, Refusal, Synced
@@ -27,13 +28,18 @@ _TRIES: Final = 20
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How a fleet reports. ``interval``: seconds between a device's reports; ``lost``: share of answers that get lost."""
+    """How a fleet reports. ``interval``: seconds between a device's reports; ``lost``: share of answers that get lost.
+
+    ``patient``: who is not answered tries again as an agent does, later and later and without end; otherwise every second, some
+    times.
+    """
 
     url: str
     seconds: float
     interval: float
     lost: float
     connections: int
+    patient: bool = False
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -48,6 +54,8 @@ class Tally(msgspec.Struct, kw_only=True):
     refused: Counter[str] = msgspec.field(default_factory=Counter)
     statuses: Counter[str] = msgspec.field(default_factory=Counter)
     times: list[float] = msgspec.field(default_factory=list)
+    instants: list[float] | None = None
+    """When reports were acknowledged, by the event loop's clock; None where nobody asked."""
     elapsed: float = 0.0
 
 
@@ -63,6 +71,7 @@ class Fleet:
         self._random = random
         self._told = told
         self._enrolled = 0
+        self._end = 0.0
 
     async def enroll(self, agents: list[SimulatedAgent], token: str, check: tuple[str, int]) -> None:
         """Enrol all, some at a time, as quickly as the server lets them in; raises `TransportError`."""
@@ -99,52 +108,69 @@ class Fleet:
     async def run(self, agents: list[SimulatedAgent]) -> None:
         """Let all of them report until the time is up; each begins at an instant of its own within the first interval."""
         began = self._clock()
-        end = began + self._plan.seconds
+        self._end = began + self._plan.seconds
         for agent in agents:
             agent.due = began + self._random() * min(self._plan.interval, self._plan.seconds)
         async with asyncio.TaskGroup() as group:
             for agent in agents:
-                group.create_task(self._live(agent, end))
+                group.create_task(self._live(agent))
         self.tally.elapsed = self._clock() - began
 
-    async def _live(self, agent: SimulatedAgent, end: float) -> None:
-        while agent.due < end:
+    def stop(self) -> None:
+        """Let nobody begin another report; `run` returns when those at hand are answered."""
+        self._end = 0.0
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._connections.close()
+
+    async def _live(self, agent: SimulatedAgent) -> None:
+        while agent.due < self._end:
             await asyncio.sleep(max(0.0, agent.due - self._clock()))
-            if self._clock() >= end:
+            if self._clock() >= self._end:
                 return
             await self._report(agent)
-            agent.due = max(agent.due + self._plan.interval, self._clock())
+            if self._plan.patient:
+                agent.due = self._clock() + pause_after_answer(self._plan.interval, self._spread)
+            else:
+                agent.due = max(agent.due + self._plan.interval, self._clock())
 
     async def _report(self, agent: SimulatedAgent) -> None:
-        document = agent.report()
-        again = False
-        for _ in range(_TRIES):
+        document, sent_before, failures = agent.report(), False, 0
+        while self._plan.patient or failures < _TRIES:
             began = self._clock()
             self.tally.sent += 1
             try:
-                lose = not again and self._random() < self._plan.lost
+                lose = not sent_before and self._random() < self._plan.lost
                 answer = await self._connections.post("/device/v1/report", document, lose=lose)
-            except LostAnswerError:
-                self.tally.lost_answers += 1
-                again = True
-                continue
-            except TransportError:
-                again = True
-                await asyncio.sleep(_PAUSE * (0.5 + self._random()))
+            except (LostAnswerError, TransportError) as error:
+                sent_before = True
+                if isinstance(error, LostAnswerError):
+                    self.tally.lost_answers += 1
+                else:
+                    failures += 1
+                    await asyncio.sleep(self._pause(failures, _PAUSE * (0.5 + self._random())))
                 continue
             if answer.status == _OK:
-                self._acknowledged(agent, answer, self._clock() - began, again=again)
+                self._acknowledged(agent, answer, self._clock() - began, again=sent_before)
                 return
+            failures += 1
             reason = _reason(answer)
             self.tally.refused[reason] += 1
             if answer.status in _LATER:
-                await asyncio.sleep(self._later(answer))
+                await asyncio.sleep(self._pause(failures, self._later(answer)))
             elif reason == _NONCE_EXPIRED:
                 agent.nonce = msgspec.json.decode(answer.body, type=Refusal).nonce
-                document, again = agent.report(), False
+                document, sent_before = agent.report(), False
             else:
                 return
         self.tally.unanswered += 1
+
+    def _pause(self, failures: int, otherwise: float) -> float:
+        return pause_after_failure(failures, self._spread) if self._plan.patient else otherwise
+
+    def _spread(self, low: float, high: float) -> float:
+        return low + (high - low) * self._random()
 
     def _acknowledged(self, agent: SimulatedAgent, answer: Answer, seconds: float, *, again: bool) -> None:
         acknowledgement = msgspec.json.decode(answer.body, type=Acknowledgement)
@@ -153,6 +179,8 @@ class Fleet:
         self.tally.acknowledged += 1
         self.tally.duplicated += again
         self.tally.times.append(seconds)
+        if self.tally.instants is not None:
+            self.tally.instants.append(self._clock())
         self.tally.statuses.update(verdict.status.value for verdict in acknowledgement.verdicts)
 
     def _clock(self) -> float:
