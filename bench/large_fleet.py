@@ -19,7 +19,8 @@ from gatepost.controlplane.administration.services import Services
 from gatepost.controlplane.administration.uploads import add_upload
 from gatepost.controlplane.checks import compile_check
 from gatepost.controlplane.ports import StoredCheck
-from gatepost.core.certificate import parse_certificate
+from gatepost.core.certificate import Certificate, parse_certificate
+from gatepost.core.check import Check
 from gatepost.core.device import DeviceFacts
 from gatepost.core.finding import Candidate, Findings, KeyState, Location, Proof, StoreKind
 from gatepost.core.replay import EvidenceFacts, extract_facts
@@ -33,7 +34,6 @@ from tests.certificates import NOW, CertificateAuthority
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from gatepost.core.check import Check
 
 _GROUP: Final = 10_000
 _KEY: Final = b"m" * 32
@@ -117,6 +117,21 @@ def _facts(authority: CertificateAuthority, check: Check) -> EvidenceFacts:
         proof=Proof.VALID,
     )
     return extract_facts(check, DeviceFacts(), Findings(candidates=(candidate,)))
+
+
+def rows_of(account: int, check: int, numbers: range) -> tuple[list[dict[str, Any]], ...]:
+    """Return rows of devices, registrations, results and evidence for devices of these numbers, which nobody has."""
+    authority = CertificateAuthority.create(cn="Example Root CA")
+    certificate = parse_certificate(authority.der)
+    if not isinstance(certificate, Certificate):
+        raise TypeError(certificate)
+    facts = _facts(authority, Check(id=str(check), authorities=(certificate,)))
+    return (
+        [_device(account, number) for number in numbers],
+        [_registration(account, number) for number in numbers],
+        [_result(account, check, number) for number in numbers],
+        [_evidence(account, check, number, facts) for number in numbers],
+    )
 
 
 def _public_id(kind: str, number: int) -> str:

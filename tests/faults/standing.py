@@ -31,7 +31,7 @@ from tests.running import free_port
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 KEPT, LOST = "all that was acknowledged is there", "an acknowledged report is not there"
@@ -41,11 +41,13 @@ BROKEN = "the log does not verify"
 class Standing:
     """A database with an account, a check and devices; `serve` starts a server process on it, always at the same address."""
 
-    def __init__(self, folder: Path, devices: int, *, database: str = "", public: str = "") -> None:
-        """Make it: on SQLite in ``folder``, or where ``database`` says."""
+    def __init__(
+        self, folder: Path, devices: int, *, database: str = "", between: Callable[[int], None] | None = None
+    ) -> None:
+        """Make it: on SQLite in ``folder``, or where ``database`` says; ``between`` is called before each device is enrolled."""
         self.folder = folder
         self.port = free_port()
-        self.url = public or f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}"
         self.database = database or f"sqlite:///{folder / 'gatepost.db'}"
         self.console: tuple[str, ...] = ()
         self.rebase(self.database)
@@ -73,7 +75,7 @@ class Standing:
             check = server.call("POST", "/devices/posture", rule)["id"]
             version = server.call("GET", f"/gatepost/checks/{check}/effective")["version"]
             token = server.call("POST", "/gatepost/tokens", {"kind": "enrollment", "name": "fleet", "uses": devices})
-        self.agents = self._enrolled(devices, token["token"], (check, version))
+        self.agents = self._enrolled(devices, token["token"], (check, version), between)
 
     def rebase(self, database: str) -> None:
         """Find the same database by another URL from now on."""
@@ -102,7 +104,13 @@ class Standing:
     def fleet(self, seconds: float, interval: float, *, connections: int = 64, patient: bool = False) -> Fleet:
         """Give these devices as a fleet; its connections are its own."""
         plan = Plan(
-            url=self.url, seconds=seconds, interval=interval, lost=0.01, connections=connections, patient=patient
+            url=self.url,
+            seconds=seconds,
+            interval=interval,
+            lost=0.01,
+            connections=connections,
+            patient=patient,
+            tries=10**6,
         )
         chance = random.Random(len(self.agents))  # noqa: S311 - a spread.
         return Fleet(plan, Connections(self.url, None, connections), chance.random, lambda _: None)
@@ -147,13 +155,17 @@ class Standing:
         verified = gatepost("verify-log", exported, "--checkpoints", checkpoints)
         return KEPT if done.code == verified.code == 0 else f"{BROKEN}: {done.stderr}{verified.stdout[-500:]}"
 
-    def _enrolled(self, devices: int, token: str, check: tuple[str, int]) -> list[SimulatedAgent]:
+    def _enrolled(
+        self, devices: int, token: str, check: tuple[str, int], between: Callable[[int], None] | None
+    ) -> list[SimulatedAgent]:
         master_key = (self.folder / "master-key").read_bytes()
         storage = open_storage(self.database, master_key, os.urandom)
         enroller = Enroller(storage, lambda: int(time.time() * 1000), os.urandom, (self.url,))
         agents = []
         try:
             for number in range(devices):
+                if between is not None:
+                    between(number)
                 name = f"device-{number}"
                 agent = SimulatedAgent(name, make_device_key(), self._authority.issue(name), Kind.GOOD)
                 agent.enrolled(self.url, enroller.enroll(token, agent.enrollment(self.url)), check)

@@ -6,6 +6,10 @@ import hashlib
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
 from gatepost.core.evaluation import Status
 from gatepost.core.finding import KeyState, StoreKind
 from gatepost.core.possession import build_statement
@@ -13,10 +17,13 @@ from gatepost.wire import jws
 from gatepost.wire.device import CheckAnswer, Enrollment, Facts, PlacedCandidate, Report, Sync
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gatepost.client.identity import DeviceKey
     from gatepost.pki.throwaway import ThrowawayCertificate
     from gatepost.wire.device import Enrolled
 
+_ES256: Final = ec.ECDSA(hashes.SHA256())
 PLACE: Final = "/etc/gatepost-simulator/device.pem"
 """Where each device's certificate lies, as its reports say."""
 
@@ -52,6 +59,17 @@ class SimulatedAgent:
         self._facts = Facts(hostname=name, serial_number=f"SIM-{name}", name=name, os_version="Debian GNU/Linux 12")
         self._audience = ""
         self._check = ("", 0)
+
+    def verifications(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Return what the next report cannot do without: the bare verifications of its own signature and of its proof's."""
+        signed = jws.split(jws.Kind.REPORT, self.report())
+        statement = build_statement(self._audience, self._key.thumbprint, self.nonce, self._sha256)
+        of_report, of_statement = (_dss(item) for item in (signed.signature, self._proof()))
+        device, certificate = self._key.private.public_key(), self._certificate.key.public_key()
+        return (
+            lambda: device.verify(of_report, signed.signing_input, _ES256),
+            lambda: certificate.verify(of_statement, statement, _ES256),
+        )
 
     def enrollment(self, url: str) -> bytes:
         """Write what it enrols with."""
@@ -99,3 +117,8 @@ class SimulatedAgent:
             return bytes(63) + b"\1"
         statement = build_statement(self._audience, self._key.thumbprint, self.nonce, self._sha256)
         return self._certificate.sign(statement)
+
+
+def _dss(signature: bytes) -> bytes:
+    half = len(signature) // 2
+    return encode_dss_signature(int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big"))

@@ -23,15 +23,13 @@ _LATER: Final = frozenset({429, 503})
 _NONCE_EXPIRED: Final = "nonce-expired"
 _PAUSE: Final = 1.0
 """Seconds to wait where the server says to come back and not when."""
-_TRIES: Final = 20
-"""How often one report is sent before it counts as unanswered."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How a fleet reports. ``interval``: seconds between a device's reports; ``lost``: share of answers that get lost.
 
-    ``patient``: who is not answered tries again as an agent does, later and later and without end; otherwise every second, some
-    times.
+    ``patient``: who is not answered tries again as an agent does, later and later and without end; otherwise every second,
+    ``tries`` times.
     """
 
     url: str
@@ -40,6 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     lost: float
     connections: int
     patient: bool = False
+    tries: int = 20
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -137,7 +136,7 @@ class Fleet:
 
     async def _report(self, agent: SimulatedAgent) -> None:
         document, sent_before, failures = agent.report(), False, 0
-        while self._plan.patient or failures < _TRIES:
+        while self._plan.patient or failures < self._plan.tries:
             began = self._clock()
             self.tally.sent += 1
             try:
