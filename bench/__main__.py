@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from bench import administration, agent, check_process, corpus, evaluation, server, worst_case
+from bench import administration, agent, check_process, corpus, evaluation, long_polls, server, worst_case
 from bench.harness import Figure, MeasureError, exit_code
 from bench.machine import describe_machine
 from bench.page import show_figures, write_page
@@ -30,6 +30,7 @@ _MEASUREMENTS: Final[dict[str, Callable[[Path], tuple[Figure, ...]]]] = {
     "corpus": corpus.measure,
     "agent": agent.measure,
     "server": server.measure,
+    "long_polls": long_polls.measure,
     "administration": administration.measure,
 }
 

@@ -78,8 +78,8 @@ def _on_postgresql(folder: Path) -> Figure:
 
 
 def _beside_verifications(name: str, standing: Standing, database: str, share: float) -> Figure:
-    verify = _verification(standing)
-    with _served(standing) as turns:
+    verify = verification(standing)
+    with _reporting(standing) as turns:
         figure = Comparison(
             name=name,
             subject=Side(f"{_WHAT}; {_DEVICES:,} devices, {database}", turns.send),
@@ -102,7 +102,7 @@ def _by_size(folder: Path) -> Figure:
     few = Standing(_made(folder / "few"), _FEW)
     inside = _made(folder / "many")
     many = Standing(inside, _DEVICES, between=_Filler(f"sqlite:///{inside / 'gatepost.db'}"))
-    with _served(few) as of_few, _served(many) as of_many:
+    with _reporting(few) as of_few, _reporting(many) as of_many:
         return Comparison(
             name="device report, 1,000,000 devices in the database",
             subject=Side(
@@ -144,16 +144,23 @@ class _Filler:
 
 
 @contextmanager
-def _served(standing: Standing) -> Iterator[_Turns]:
-    """Start the server on the last core, with a nonce for each device."""
+def _reporting(standing: Standing) -> Iterator[_Turns]:
+    """Serve reports, with a nonce for each device."""
+    with served(standing) as process:
+        asyncio.run(standing.synchronise())
+        yield _Turns(standing, process)
+
+
+@contextmanager
+def served(standing: Standing, *more: object) -> Iterator[int]:
+    """Start the server on the last core, and give its process; this one stays on the others."""
     allowed = os.sched_getaffinity(0)
     last = max(allowed)
     os.sched_setaffinity(0, {last})
     try:
-        with standing.serve() as process:
+        with standing.serve(*more) as process:
             os.sched_setaffinity(0, allowed - {last} or allowed)
-            asyncio.run(standing.synchronise())
-            yield _Turns(standing, process.pid)
+            yield process.pid
     finally:
         os.sched_setaffinity(0, allowed)
 
@@ -169,7 +176,7 @@ def _elsewhere() -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def _verification(standing: Standing) -> Callable[[], None]:
+def verification(standing: Standing) -> Callable[[], None]:
     """Return a call that verifies what one report of the next device needs verified."""
     for agent in standing.agents:
         # Any nonce has the length that the statement needs; these signatures are never sent.

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from gatepost.cli.simulate import _memory as memory_of
+from gatepost.cli.simulate import memory_of
 from gatepost.client.identity import make_device_key
 from gatepost.core.finding import KeyState, StoreKind
 from gatepost.simulator.agent import PLACE

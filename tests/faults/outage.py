@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gatepost.cli.simulate import _memory as memory_of
+from gatepost.cli.simulate import memory_of
 from gatepost.client.pacing import LONGEST_RETRY
 from tests.faults.campaign import Campaign, Tally, count
 from tests.faults.standing import Standing, reporting

@@ -164,7 +164,7 @@ class _Remembering(click.Command):
     default=LONG_POLLS,
     show_default=True,
     envvar="GATEPOST_LONG_POLLS",
-    help="Agents that may wait to be called, at 12 to 14 KiB each.",
+    help="Agents that may wait to be called, at some 18 KiB each.",
 )
 @click.option(
     "--metrics-token-file",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import resource
 import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -107,6 +108,7 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
         database.close()
 
     _spare_collections()
+    _allow_many_connections()
     life = _Life((intake, rejudger, housekeeper), calls, Leaving(calls, around), ready, close)
     return life.wrap(create_app(services, device, around))
 
@@ -126,6 +128,12 @@ def _spare_collections() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECTIONS)
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files, 1,024 on most systems, to the hard one: each agent that waits is a connection."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _previews(settings: ServerSettings, database: SqlStorage) -> PreviewProcesses:

@@ -212,7 +212,7 @@ class _Simulation:
             p99_ms=_percentile(times, 0.99),
             verifications=tally.acknowledged + proofs,
             own_core_load=round(cpu / tally.elapsed, 3) if tally.elapsed else 0.0,
-            server_memory_bytes=_memory(self._options["server_pid"]),
+            server_memory_bytes=memory_of(self._options["server_pid"]),
             missing=missing,
         )
 
@@ -261,7 +261,7 @@ def _percentile(times: list[float], share: float) -> float:
     return round(times[min(len(times) - 1, int(len(times) * share))] * 1000, 1) if times else 0.0
 
 
-def _memory(pid: int | None) -> int | None:
+def memory_of(pid: int | None) -> int | None:
     """Return the resident memory of a process and those below it; None where nobody asked."""
     if pid is None:
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from concurrent.futures import Future
+from itertools import cycle
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -37,7 +38,8 @@ _MAXIMUM_WAITING: Final = 4_096
 """Reports that may wait; more are asked to come back. At 64 KiB each this bounds memory at 256 MiB."""
 _MAXIMUM_GROUP: Final = 256
 """Reports in one transaction: an fsync is cheap by then, and other writers want their turn."""
-_RETRY_AFTER: Final = 5
+_RETRY_AFTER: Final = range(5, 16)
+"""Seconds after which whoever found no room comes back: each is told another number, so that they do not come all at once."""
 _ATTEMPTS: Final = 3
 """How often a group is written that the database undid because another process's stood in its way."""
 
@@ -94,6 +96,7 @@ class Intake:
         self._counters = counters
         self._log_every = log_every
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._later = cycle(_RETRY_AFTER)
         self._gate = threading.Lock()
         self._open = True
         self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
@@ -134,9 +137,9 @@ class Intake:
         # Whatever is put, is put before the end that `stop` puts: nothing is left waiting behind it.
         with self._gate:
             if not self._open:
-                raise OverloadedError(_RETRY_AFTER)
+                raise OverloadedError(next(self._later))
             if self._waiting.qsize() >= _MAXIMUM_WAITING:
-                raise OverloadedError(_RETRY_AFTER)
+                raise OverloadedError(next(self._later))
             self._waiting.put(_Waiting(document, answer))
 
     def _work(self) -> None:
@@ -226,7 +229,7 @@ class Intake:
         known = {item.check: item for item in records.results.find(account, registration.number)}
         if taken_meanwhile(records, registration, judged.facts) or recording.changed_meanwhile(judged, known):
             # Nothing of it is written: it comes again, and is judged beside what was quicker.
-            return Recorded(OverloadedError(_RETRY_AFTER))
+            return Recorded(OverloadedError(next(self._later)))
         if not records.devices.advance(account, registration.number, judged.sequence, judged.digest, now):
             return self._repeated(records, judged)
         recording.note_device(records, judged, now)

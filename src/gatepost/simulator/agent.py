@@ -14,7 +14,7 @@ from gatepost.core.evaluation import Status
 from gatepost.core.finding import KeyState, StoreKind
 from gatepost.core.possession import build_statement
 from gatepost.wire import jws
-from gatepost.wire.device import CheckAnswer, Enrollment, Facts, PlacedCandidate, Report, Sync
+from gatepost.wire.device import CheckAnswer, Enrollment, Facts, PlacedCandidate, Report, Sync, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +86,10 @@ class SimulatedAgent:
     def sync(self) -> bytes:
         """Ask for a nonce."""
         return self._key.sign(jws.Kind.SYNC, Sync(aud=self._audience, checks_version=self.checks_version))
+
+    def wait(self) -> bytes:
+        """Ask to be called."""
+        return self._key.sign(jws.Kind.WAIT, Wait(aud=self._audience, checks_version=self.checks_version))
 
     def report(self) -> bytes:
         """Write the next report: with the nonce that it was given last, and a proof over that."""
