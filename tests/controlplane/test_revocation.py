@@ -131,6 +131,19 @@ def test_all_is_as_before_when_the_revocation_is_lifted(house: House) -> None:
     assert ["unrevoke", "revoke"] == [line.action for line in lines]
 
 
+def test_a_result_of_a_check_that_changed_meanwhile_does_not_come_back(house: House) -> None:
+    """A revoked device is not judged again: what it proved was another question's answer."""
+    with house.storage.reading() as records:
+        (check,) = records.checks.all(house.account)
+    member, issued = stolen(house)
+    revoke(house, member, deny=False)
+    house.ask_otherwise(check.id, cn="not-${hostname}")
+    devices.unrevoke(house.services, house.account, (member.registration.id,))
+    assert (Status.ERROR, (Reason.CHECK_CHANGED,)) == outcome(member.result())
+    member.prove(issued)
+    assert (Status.FAIL, (Reason.COMMON_NAME_MISMATCH,)) == outcome(member.result())
+
+
 def test_a_key_that_another_live_device_proves_still_counts_there_and_enrols_nothing(house: House) -> None:
     """A remark says so: revoking one of two is how sharing is mended."""
     member, copied = stolen(house)

@@ -197,7 +197,7 @@ CAMPAIGN = Campaign(
         f" long: each is answered within {SECONDS:g} s, an honest report after it passes, and the server does not grow"
         f" by more than {MEMORY // 2**20} MiB"
     ),
-    rounds=2_000,
+    rounds=4_000,
     few=30,
     run=run,
 )

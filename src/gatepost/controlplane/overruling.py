@@ -9,10 +9,10 @@ import msgspec
 from gatepost.controlplane.evidence import renew_evidence
 from gatepost.core.evaluation import Status
 from gatepost.core.log import PostureEntry
+from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
     from gatepost.controlplane.ports import Records, StoredResult
-    from gatepost.core.reason import Reason
     from gatepost.core.result import Result
 
 
@@ -30,6 +30,12 @@ def overrule(records: Records, account: int, stored: StoredResult, result: Resul
     overruled = msgspec.structs.replace(stored, result=result, logged_at=result.judged_at, repeats=0, appraised_until=0)
     records.results.put(account, overruled)
     renew_evidence(records, account, overruled)
+
+
+def end_changed(records: Records, account: int, stored: StoredResult, now: int) -> None:
+    """End a result whose check has changed since, and whose device is not asked any more, or did not answer the change."""
+    changed = {"status": Status.ERROR, "reasons": (Reason.CHECK_CHANGED,), "evidence": None, "judged_at": now}
+    overrule(records, account, stored, msgspec.structs.replace(stored.result, **changed))
 
 
 def refuse(result: Result, reason: Reason) -> Result:

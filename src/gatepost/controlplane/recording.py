@@ -15,10 +15,9 @@ from gatepost.controlplane.evidence import Reported, keep_evidence
 from gatepost.controlplane.facts import record_facts
 from gatepost.controlplane.judgement import Appraised, Judged, Judgement
 from gatepost.controlplane.meanwhile import tell_meanwhile
-from gatepost.controlplane.overruling import overrule
+from gatepost.controlplane.overruling import end_changed
 from gatepost.controlplane.ports import SEEN_WITHIN, StoredResult
 from gatepost.controlplane.sharing import Proof, hold_against_sharing, tells_shared
-from gatepost.core.evaluation import Status
 from gatepost.core.log import is_news
 from gatepost.core.reason import Reason
 
@@ -176,5 +175,4 @@ def end_unanswered(records: Records, judged: Judged, known: dict[int, StoredResu
         if stored is None or live.stored.number in answered or stored.result.check_version >= live.check.version:
             continue
         if judged.measured_at >= live.stored.updated_at and stored.result.reasons != (Reason.CHECK_CHANGED,):
-            changed = {"status": Status.ERROR, "reasons": (Reason.CHECK_CHANGED,), "evidence": None, "judged_at": now}
-            overrule(records, account, stored, msgspec.structs.replace(stored.result, **changed))
+            end_changed(records, account, stored, now)

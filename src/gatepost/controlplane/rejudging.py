@@ -15,14 +15,13 @@ import msgspec
 
 from gatepost.controlplane.denying import is_denied, note_ground
 from gatepost.controlplane.evidence import DECIDED_ELSEWHERE, decode_held, judge_again, status_of
-from gatepost.controlplane.overruling import overrule
+from gatepost.controlplane.overruling import end_changed
 from gatepost.controlplane.ports import StoredCheck
 from gatepost.controlplane.received import describe_expected, describe_received
 from gatepost.controlplane.sharing import Proof, hold_against_sharing, proved_key
 from gatepost.core.check import Check
 from gatepost.core.evaluation import Status
 from gatepost.core.log import PostureEntry, is_news
-from gatepost.core.reason import Reason
 from gatepost.core.replay import tells
 from gatepost.core.result import conclude
 from gatepost.errors import StorageError
@@ -121,8 +120,7 @@ def _one(
         return True
     if not changed.at_once:
         return False
-    refused = {"status": Status.ERROR, "reasons": (Reason.CHECK_CHANGED,), "evidence": None, "judged_at": now}
-    overrule(records, account, stored, msgspec.structs.replace(stored.result, **refused))
+    end_changed(records, account, stored, now)
     return True
 
 

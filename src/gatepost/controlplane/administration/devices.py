@@ -10,6 +10,7 @@ from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.administration.denials import refuse_everywhere
 from gatepost.controlplane.denying import hardware_digests
 from gatepost.controlplane.duplicates import colliding_facts, replace_twins
+from gatepost.controlplane.overruling import end_changed
 from gatepost.controlplane.ports import Denial, DenialKind, ListedDevice, Registration, User
 from gatepost.core.device import DeviceFacts
 from gatepost.core.reason import Reason
@@ -119,12 +120,14 @@ def revoke_device(services: Services, account: int, device_id: str, *, deny: boo
 def unrevoke(services: Services, account: int, ids: tuple[str, ...]) -> None:
     """Let registrations count again, and lift what their revocation denied; raises `NotFoundError`.
 
-    One whose serial number or hardware id is a live one's by now waits to be accepted, as if it enrolled.
+    One whose serial number or hardware id is a live one's by now waits to be accepted, as if it enrolled. Results of checks that
+    changed meanwhile do not come back: a revoked device was not judged again by them.
     """
     with services.storage.writing() as records:
         for registration in _several(records, account, ids):
             pending = _wait_beside_twins(records, registration)
             records.devices.unrevoke(account, registration.number)
+            _end_changed(services, records, registration)
             lifted = records.denials.lift(account, registration.id)
             after = {"lifted": lifted, "pending": pending}
             change = Change(action="unrevoke", kind=_KIND, reference=registration.id, after=after)
@@ -188,6 +191,13 @@ def _wait_beside_twins(records: Records, registration: Registration) -> str | No
     if pending is not None:
         records.devices.wait(registration.account, registration.number, pending)
     return pending
+
+
+def _end_changed(services: Services, records: Records, registration: Registration) -> None:
+    versions = {item.number: item.version for item in records.checks.all(registration.account)}
+    for stored in records.results.find(registration.account, registration.number):
+        if stored.result.check_version < versions.get(stored.check, 0):
+            end_changed(records, registration.account, stored, services.now())
 
 
 def _insist_on_life(registration: Registration) -> None:
