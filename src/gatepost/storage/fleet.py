@@ -92,16 +92,25 @@ _WAITING = (
     .order_by(registrations.c.number)
     .limit(bindparam("limit"))
 )
-_TWINS = tuple(
-    REGISTRATIONS.where(
+# In two steps, and the sum besides: SQLite, which knows nothing of how many rows there are of what, would walk all live
+# registrations to find the one or two of a device.
+_WITH_FACT = tuple(
+    select(devices.c.number)
+    .where(
         devices.c.account == bindparam("of_account"),
         devices.c[column] == bindparam("fact"),
         devices.c.number != bindparam("of_device"),
-        registrations.c.state == COUNTS,
-        registrations.c.pending.is_(None),
-    ).limit(_MOST)
+        devices.c.state + 0 == COUNTS,
+    )
+    .limit(_MOST)
     for column in ("serial_key", "hardware_key")
 )
+_TWINS = REGISTRATIONS.where(
+    registrations.c.account == bindparam("of_account"),
+    registrations.c.device_number.in_(bindparam("of_devices", expanding=True)),
+    registrations.c.state + 0 == COUNTS,
+    registrations.c.pending.is_(None),
+).limit(_MOST)
 
 
 def _listed(row: AnyRow) -> ListedDevice:
@@ -218,12 +227,16 @@ class SqlFleet:
 
     def twins(self, account: int, device: Device) -> tuple[Registration, ...]:
         """Return live, accepted registrations of other devices that have this one's serial number or hardware id."""
-        found: dict[int, Registration] = {}
+        others: set[int] = set()
         facts = (fact_key(device.facts.serial_number), fact_key(device.facts.device_uuid))
-        for statement, fact in zip(_TWINS, facts, strict=True):
+        for statement, fact in zip(_WITH_FACT, facts, strict=True):
             if fact is not None:
                 values = {"of_account": account, "of_device": device.number, "fact": fact}
-                found |= {row[0]: registration_of(row) for row in self._connection.execute(statement, values)}
+                others.update(self._connection.scalars(statement, values))
+        if not others:
+            return ()
+        rows = self._connection.execute(_TWINS, {"of_account": account, "of_devices": sorted(others)})
+        found = {row[0]: registration_of(row) for row in rows}
         return tuple(found[number] for number in sorted(found))
 
     def _walk(self, query: Select[Any], walk: _Walk, ways: Iterable[tuple[int, int, _Conditions]]) -> list[AnyRow]:
