@@ -15,6 +15,9 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from sqlalchemy import create_engine, insert, select
 
 from bench import wrk
@@ -23,6 +26,7 @@ from bench.large_fleet import rows_of
 from bench.load import frame
 from bench.processor_time import descendants, of_calls, read_tasks, spent
 from gatepost.storage import evidence_tables, tables
+from gatepost.wire import jws
 from tests.faults.standing import Standing
 from tests.postgres import Cluster, programs
 
@@ -30,7 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from gatepost.simulator.agent import SimulatedAgent
+
 _DEVICES: Final = 10_000
+_ES256: Final = ec.ECDSA(hashes.SHA256())
 _CONNECTIONS: Final = 256
 _ROUNDS: Final = 6
 _FEW: Final = 1_000
@@ -40,8 +47,8 @@ _INTERVAL: Final = 300
 _SHARE: Final = 0.7
 """As much of a core as one plans with."""
 _WHAT: Final = (
-    f"One report (one candidate, proof of possession) over {_CONNECTIONS} connections that stay open, by `wrk`: judged, "
-    "committed, a line in the posture log's chain, acknowledged. All of the server's processes"
+    f"One report (one candidate, named by its digest, proof of possession) over {_CONNECTIONS} connections that stay open, by "
+    "`wrk`: judged, committed, a line in the posture log's chain, acknowledged. All of the server's processes"
 )
 _ANCHOR: Final = (
     "two bare ES256 verifications, with as many keys, in process: of the report's signature, and of the possession "
@@ -184,13 +191,30 @@ def verification(standing: Standing) -> Callable[[], None]:
     for agent in standing.agents:
         # Any nonce has the length that the statement needs; these signatures are never sent.
         agent.nonce = bytes(40)
-    turns = cycle([agent.verifications() for agent in standing.agents])
+    turns = cycle([_verifications(agent) for agent in standing.agents])
 
     def verify() -> None:
         for verification in next(turns):
             verification()
 
     return verify
+
+
+def _verifications(agent: SimulatedAgent) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return the bare verifications of a report's signature and of a possession statement's."""
+    report = jws.split(jws.Kind.REPORT, agent.report())
+    statement = agent.statement()
+    of_report, of_statement = (_dss(item) for item in (report.signature, agent.certificate.sign(statement)))
+    device, certificate = agent.key.private.public_key(), agent.certificate.key.public_key()
+    return (
+        lambda: device.verify(of_report, report.signing_input, _ES256),
+        lambda: certificate.verify(of_statement, statement, _ES256),
+    )
+
+
+def _dss(signature: bytes) -> bytes:
+    half = len(signature) // 2
+    return encode_dss_signature(int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big"))
 
 
 class _Turns:
@@ -218,5 +242,7 @@ class _Turns:
             expected='"status":"pass"',
         )
         elapsed = time.perf_counter_ns() - began
+        for agent in agents:
+            agent.shown = True
         cost = spent(before, read_tasks(processes))
         return Sample(cost / len(requests), cost / elapsed)

@@ -85,6 +85,14 @@ class ReportRefusedError(GatepostError):
         self.nonce = nonce
 
 
+class CertificateNotShownError(GatepostError):
+    """A report names a certificate that it does not carry and the server has not; ``detail`` says which. Send it whole."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 class OverloadedError(GatepostError):
     """No room now; the client may come back after ``retry_after`` seconds."""
 
@@ -131,6 +139,10 @@ class ServerRefusedError(GatepostError):
         self.code = code
         self.message = message
         self.pointer = pointer
+
+
+class CertificateWantedError(ServerRefusedError):
+    """The server asks for a certificate that a report named alone."""
 
 
 class StateError(GatepostError):

@@ -11,8 +11,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gatepost.agent.cycle import Agent, Disclosure, enroll
 from gatepost.client.identity import LAST_REPORT, Progress
 from gatepost.controlplane.keys import load_keys
+from gatepost.controlplane.presented import Memory
 from gatepost.core.reason import Reason
-from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError, StateError, TransportError
+from gatepost.errors import (
+    CertificateWantedError,
+    InputError,
+    ReportRefusedError,
+    ServerRefusedError,
+    StateError,
+    TransportError,
+)
 from gatepost.wire import jws
 from gatepost.wire.checks import Checks
 from gatepost.wire.device import MAXIMUM_REPORT, Report, Sync, Synced, decode
@@ -110,6 +118,52 @@ def test_a_cycle_ends_with_the_servers_verdict(enrolled: Laptop) -> None:
     assert ("pass", ()) == outcome(agent.run_once())
     assert checks == enrolled.state.load_progress().checks
     assert 2 == enrolled.state.load_progress().sequence
+
+
+def carried(document: bytes) -> int:
+    """Count the certificates that a report carries."""
+    return len(decode(jws.split(jws.Kind.REPORT, document).payload, Report).certificates)
+
+
+def test_a_certificate_is_sent_once(house: House, enrolled: Laptop) -> None:
+    """Then it is named; a new one is sent, and what was kept to look at is whole."""
+    agent = enrolled.agent()
+    counts = []
+    for other in (False, False, True, False):
+        if other:
+            enrolled.install(house.authority.issue(cn="laptop-1"))
+        assert ("pass", ()) == outcome(agent.run_once())
+        counts.append(carried(enrolled.server.sent[-1][1]))
+    assert [1, 0, 1, 0] == counts
+    kept = enrolled.state.load(LAST_REPORT)
+    assert kept is not None
+    assert 1 == len(decode(kept, Report).certificates)
+
+
+def test_a_certificate_is_sent_again_when_the_server_lost_it(house: House, enrolled: Laptop) -> None:
+    """As after a restored backup: within the same cycle, under a new sequence."""
+    agent = enrolled.agent()
+    agent.run_once()
+    with house.services.storage.writing() as records:
+        (check,) = records.checks.all(house.account)
+        records.evidence.forget(house.account, check.number)
+    house.posture._shown = Memory()  # noqa: SLF001 - as another process would begin.
+    enrolled.server.names()
+    before = enrolled.state.load_progress().sequence
+    assert ("pass", ()) == outcome(agent.run_once())
+    assert [0, 1] == [carried(document) for name, document in enrolled.server.sent if name == "report"]
+    assert before + 2 == enrolled.state.load_progress().sequence
+
+
+def test_a_server_that_never_has_a_certificate_ends_the_cycle(enrolled: Laptop) -> None:
+    """It is sent once more, with all certificates, and no more."""
+    agent = enrolled.agent()
+    agent.run_once()
+    enrolled.server.names()
+    enrolled.server.answers["report"] = lambda *_: (409, b'{"reason":"certificate-not-shown","detail":"aa11"}')
+    with pytest.raises(CertificateWantedError):
+        agent.run_once()
+    assert ["sync", "report", "report"] == enrolled.server.names()
 
 
 def test_a_cycle_says_why_when_the_certificate_is_another(house: House, enrolled: Laptop) -> None:

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from gatepost.client.transport import Server, check_server_url
-from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError, TransportError
+from gatepost.errors import CertificateWantedError, InputError, ReportRefusedError, ServerRefusedError, TransportError
 from gatepost.wire.device import Acknowledgement, Called
 from tests.certificates import DAY, NOW, CertificateAuthority, dns
 from tests.client.peer import Peer, answer, tls_context
@@ -310,6 +310,13 @@ def test_a_nonce_of_another_length_is_none(length: int) -> None:
     error = refused({"reason": "nonce-expired", "detail": "too old", "nonce": nonce}, "409 Conflict")
     assert isinstance(error, ReportRefusedError)
     assert b"" == error.nonce
+
+
+def test_a_certificate_that_the_server_lacks_has_an_error_of_its_own() -> None:
+    """So that the agent sends it."""
+    error = refused({"reason": "certificate-not-shown", "detail": "aa11"}, "409 Conflict")
+    assert isinstance(error, CertificateWantedError)
+    assert (409, "certificate-not-shown: aa11") == (error.status, error.message)
 
 
 def test_another_word_is_the_servers_own_refusal() -> None:

@@ -17,7 +17,7 @@ from gatepost.core.evaluation import Status
 from gatepost.core.finding import KeyState, StoreKind
 from gatepost.core.possession import build_statement
 from gatepost.core.reason import Reason
-from gatepost.errors import GatepostError, InputError, ReportRefusedError
+from gatepost.errors import CertificateNotShownError, GatepostError, InputError, ReportRefusedError
 from gatepost.wire import jws
 from gatepost.wire.device import Acknowledgement, CheckAnswer, Facts, PlacedFault, Report, Sync
 from gatepost.wire.management.check_options import CheckOptions
@@ -282,8 +282,8 @@ def test_a_report_is_refused_when_it_names_a_certificate_that_it_does_not_carry(
     house.ask()
     member = house.admit()
     one, other = member.found(house.authority.issue()), member.found(house.authority.issue())
-    for certificates in ({}, {one.placed.sha256: other.der}):
-        with pytest.raises(InputError):
+    for certificates, error in (({}, CertificateNotShownError), ({one.placed.sha256: other.der}, InputError)):
+        with pytest.raises(error):
             member.send(member.compose(one, certificates=certificates))
     assert (0, ()) == (member.registration.last_sequence, member.results())
 

@@ -122,7 +122,7 @@ def _document(content: bytes, agent: SimulatedAgent) -> tuple[str, bytes]:
 
 
 def _signed(agent: SimulatedAgent, payload: bytes) -> bytes:
-    key = agent._key  # noqa: SLF001 - what it signs here no device would.
+    key = agent.key
     return jws.sign(jws.Kind.REPORT, payload, key.private, key.thumbprint)
 
 

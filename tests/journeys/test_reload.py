@@ -132,6 +132,36 @@ def test_no_request_fails_while_the_server_is_reloaded(tmp_path: Path) -> None:
     assert len(seen) == 4
 
 
+def test_whoever_has_just_connected_is_answered_while_the_server_is_reloaded(tmp_path: Path) -> None:
+    """At whatever moment they connected, they have a while to ask."""
+    came: Counter[str] = Counter()
+    done = threading.Event()
+
+    def ask_late(port: int) -> None:
+        while not done.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+            try:
+                connection.connect()
+                time.sleep(0.2)
+                connection.request("GET", "/health")
+                came[str(connection.getresponse().status)] += 1
+            except (OSError, http.client.HTTPException) as error:
+                came[type(error).__name__] += 1
+            finally:
+                connection.close()
+
+    with real_server(tmp_path) as server:
+        threads = [threading.Thread(target=ask_late, args=(server.port,)) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        os.kill(server.process, signal.SIGHUP)
+        wait_until(lambda: said(tmp_path, "reloaded") == 1, "no reload")
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert {"200"} == set(came)
+
+
 def test_a_device_that_waits_is_sent_home_when_the_server_is_reloaded(tmp_path: Path) -> None:
     """It is answered at once, and told to come back: a long poll delays no reload."""
     token = metrics_token(tmp_path)

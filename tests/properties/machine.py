@@ -87,6 +87,16 @@ class NoPassWithoutProof(RuleBasedStateMachine):
         self.world.renew(self._actor(number), minutes)
 
     @precondition(lambda self: self.world.actors)
+    @rule(number=_ACTORS)
+    def outlive(self, number: int) -> None:
+        """Give a device a certificate that ends before its results would, have it report that, and let it end."""
+        actor = self._actor(number)
+        self.world.renew(actor, 3)
+        for _ in range(3):
+            self.world.report(actor, Intent.HONEST)
+        self.world.pass_time(4 * MINUTE)
+
+    @precondition(lambda self: self.world.actors)
     @rule(number=_ACTORS, act=st.sampled_from(["revoke", "revoke and deny", "unrevoke", "deny", "lift", "delete"]))
     def administer_a_device(self, number: int, act: str) -> None:
         """Revoke a device, let it back, deny its key, or delete it."""

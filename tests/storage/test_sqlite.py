@@ -113,6 +113,15 @@ def test_a_file_is_never_made_over_another(tmp_path: Path) -> None:
     assert file.read_text() == "there"
 
 
+def test_a_new_file_is_in_wal_mode_and_alone(tmp_path: Path) -> None:
+    """Of two processes that change to that mode at once SQLite refuses one: bytes 18 and 19 say it (sqlite.org/fileformat)."""
+    file = tmp_path / "gatepost.db"
+    make_file(file)
+    assert b"\2\2" == file.read_bytes()[18:20]
+    assert [file] == list(tmp_path.iterdir())
+    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+
+
 def test_a_file_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     """The folder may be missing."""
     with pytest.raises(StorageError, match="No such file"):

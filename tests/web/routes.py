@@ -83,6 +83,7 @@ ROUTES: Final = [
     ("GET", "/gatepost/registrations", Scope.DEVICES_READ),
     ("POST", "/gatepost/registrations/accept", Scope.DEVICES_WRITE),
     ("POST", "/gatepost/registrations/x/accept", Scope.DEVICES_WRITE),
+    ("POST", "/gatepost/registrations/report-now", Scope.DEVICES_WRITE),
     ("GET", "/gatepost/deny-list", Scope.DENIALS_READ),
     ("POST", "/gatepost/deny-list", Scope.DENIALS_WRITE),
     ("DELETE", "/gatepost/deny-list/x", Scope.DENIALS_WRITE),

@@ -195,6 +195,16 @@ async def test_a_copied_state_is_a_conflict(house: House, client: httpx2.AsyncCl
     assert b"" == refusal(answer, 409, "device-cloned").nonce
 
 
+async def test_a_certificate_that_was_never_shown_is_asked_for(house: House, client: httpx2.AsyncClient) -> None:
+    """409, with a word of its own, and the same report with it is taken."""
+    member = house.admit()
+    found = member.found(house.authority.issue())
+    answer = await client.post(REPORT, content=member.sign(jws.Kind.REPORT, member.compose(found, certificates={})))
+    assert found.placed.sha256 in refusal(answer, 409, "certificate-not-shown").detail
+    whole = member.sign(jws.Kind.REPORT, member.compose(found))
+    assert 200 == (await client.post(REPORT, content=whole)).status_code
+
+
 @pytest.mark.parametrize(
     "path", ["/device/", "/device/v1", "/device/v1/", "/device/v1/report/", "/device/v2/report", "/device/v1/REPORT"]
 )

@@ -19,7 +19,14 @@ from gatepost.client.identity import LAST_REPORT, DeviceKey, EnrolledAs, Progres
 from gatepost.core.check import Check
 from gatepost.core.possession import build_statement
 from gatepost.core.reason import Reason
-from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError, StateError, TransportError
+from gatepost.errors import (
+    CertificateWantedError,
+    InputError,
+    ReportRefusedError,
+    ServerRefusedError,
+    StateError,
+    TransportError,
+)
 from gatepost.wire import jws
 from gatepost.wire.checks import CHECKS_VALID_FOR, Checks, check_to_core
 from gatepost.wire.device import (
@@ -108,6 +115,8 @@ class Agent:
         self._enrolled = state.load_registration()
         self._progress = state.load_progress()
         self._absence = Absence(state)
+        # The digests of what the newest acknowledged report showed: the server has those certificates.
+        self._shown: frozenset[str] = frozenset()
 
     def run_once(self) -> Cycle:
         """Do one cycle; raises `TransportError`, `ServerRefusedError`, `ReportRefusedError` or `StateError`."""
@@ -186,12 +195,19 @@ class Agent:
         return TransportError(self._server.url, f"sent checks that {problem}")
 
     def _report(self, nonce: bytes, named: tuple[NamedCheck, ...]) -> Cycle:
-        try:
-            return self._send(nonce, named)
-        except ReportRefusedError as refused:
-            if refused.reason != Reason.NONCE_EXPIRED or not refused.nonce:
-                raise
-            return self._send(refused.nonce, named)
+        """Report; where the nonce was too old, or the server lacks a certificate, once more."""
+        fresh = False
+        while True:
+            try:
+                return self._send(nonce, named)
+            except ReportRefusedError as refused:
+                if fresh or refused.reason != Reason.NONCE_EXPIRED or not refused.nonce:
+                    raise
+                nonce, fresh = refused.nonce, True
+            except CertificateWantedError:
+                if not self._shown:
+                    raise
+                self._shown = frozenset()
 
     def _send(self, nonce: bytes, named: tuple[NamedCheck, ...]) -> Cycle:
         host = self._read_host()
@@ -205,9 +221,12 @@ class Agent:
             meanwhile=self._absence.told,
         )
         report = compose_report(head, answers)
-        document = self._key.sign(jws.Kind.REPORT, report)
+        new = {name: content for name, content in report.certificates.items() if name not in self._shown}
+        document = self._key.sign(jws.Kind.REPORT, msgspec.structs.replace(report, certificates=new))
         self._state.save(LAST_REPORT, msgspec.json.encode(report))
-        return Cycle(answers=answers, acknowledgement=self._server.report(document))
+        acknowledgement = self._server.report(document)
+        self._shown = frozenset(report.certificates)
+        return Cycle(answers=answers, acknowledgement=acknowledgement)
 
     def _gather(self, check: Check, host: Host, nonce: bytes) -> Gathered:
         def statement(certificate: Certificate) -> bytes:

@@ -107,8 +107,7 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
         previews.stop()
         database.close()
 
-    _spare_collections()
-    _allow_many_connections()
+    _prepare_process()
     life = _Life((intake, rejudger, housekeeper), calls, Leaving(calls, around), ready, close)
     return life.wrap(create_app(services, device, around))
 
@@ -118,6 +117,12 @@ def _complain(what: str) -> None:
     import structlog
 
     structlog.get_logger("gatepost.housekeeping").warning("housekeeping failed", detail=what)
+
+
+def _prepare_process() -> None:
+    """Set what holds for the whole process."""
+    _spare_collections()
+    _allow_many_connections()
 
 
 def _spare_collections() -> None:

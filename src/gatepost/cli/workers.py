@@ -2,8 +2,8 @@
 
 The parent holds the listening socket, and every worker accepts from that one: what waits to be accepted is lost with no
 worker. On SIGHUP the parent reads the settings again; where they are good it starts a new worker, waits until that one
-serves, and only then lets the old one go. A worker that is let go answers with ``Connection: close`` for a moment, sends those home
-who wait to be called, finishes what it has accepted, and ends.
+serves, and only then lets the old one go. A worker that is let go accepts nothing more, answers with ``Connection: close`` for a
+moment, sends those home who wait to be called, finishes what it has accepted, and ends.
 
 granian starts workers and tells of their end; its own way of replacing them lets each listen on a socket of its own, whose
 queue goes with it, and waits for no readiness (granian 2.8). So the three methods that do this are ours here; the journeys
@@ -19,6 +19,7 @@ import os
 import signal
 import socket
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -35,7 +36,6 @@ from gatepost.errors import GatepostError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
-    from pathlib import Path
 
     from gatepost.cli.server_settings import ServerSettings
     from gatepost.controlplane.calls import Calls
@@ -52,7 +52,9 @@ _WORKER_START: Final = 60
 """Seconds that a new worker gets until it serves; the old one serves until then."""
 _GLANCE: Final = 0.1
 LEAVING: Final = 0.5
-"""Seconds for which a worker that goes still accepts, and closes each connection with its answer."""
+"""Seconds for which a worker that goes closes each connection with its answer; whoever has just connected can still ask."""
+_HAND_OVER: Final = signal.SIGUSR1
+"""What tells a worker that another one accepts from now on."""
 _log = structlog.get_logger("gatepost.server")
 
 
@@ -141,7 +143,8 @@ class Workers(MPServer):
         new.interrupt_by_parent = False
         old: Any = self.wrks[0]
         self.wrks[0] = new
-        old.terminate()
+        old.interrupt_by_parent = True
+        os.kill(old.inner.pid, _HAND_OVER)
         for _ in range(int(WORKER_END / _GLANCE)):
             old.join(_GLANCE)
             if not old.is_alive():
@@ -198,7 +201,13 @@ class Leaving:
         """Listen for the signal; called in the event loop, after granian listens for it."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.begin)
+        loop.add_signal_handler(_HAND_OVER, self.hand_over)
         self._watch = loop.create_task(self._follow_parent())
+
+    def hand_over(self) -> None:
+        """Go, and leave what is not accepted yet to the worker that has come."""
+        _stop_accepting()
+        self.begin()
 
     def begin(self) -> None:
         """Let go of all that can be let go of, and a moment later end as granian does it, on its other signal."""
@@ -214,6 +223,23 @@ class Leaving:
             await asyncio.sleep(_GLANCE)
         _log.error("the server's parent process is gone; this worker ends")
         self.begin()
+
+
+def _stop_accepting() -> None:
+    """Put a socket at which nobody calls in the place of the one that all workers accept from, in this worker alone.
+
+    granian ends at once the connections on which no request has come yet: those that were accepted a moment ago too, unless
+    accepting ends before everything else. It cannot be told to.
+    """
+    with socket.socket(socket.AF_UNIX) as nobody:
+        # No name is asked for: the kernel gives one that is no file.
+        nobody.bind("")
+        nobody.listen(1)
+        nobody.settimeout(0)
+        for number in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as held:
+                if held.family != socket.AF_UNIX and held.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    os.dup2(nobody.fileno(), number)
 
 
 def _absolute(path: Path | None) -> Path | None:

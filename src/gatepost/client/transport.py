@@ -17,8 +17,14 @@ import msgspec
 
 from gatepost.core.possession import NONCE_LENGTH
 from gatepost.core.reason import Reason
-from gatepost.errors import InputError, ReportRefusedError, ServerRefusedError, TransportError
-from gatepost.wire.device import Acknowledgement, Called, Challenged, Enrolled, Refusal, Synced
+from gatepost.errors import (
+    CertificateWantedError,
+    InputError,
+    ReportRefusedError,
+    ServerRefusedError,
+    TransportError,
+)
+from gatepost.wire.device import NOT_SHOWN, Acknowledgement, Called, Challenged, Enrolled, Refusal, Synced
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,6 +43,7 @@ _NOT_OURS: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 """What decoding raises; the second where an answer is nested without end, which must not end the agent."""
 
 _T = TypeVar("_T")
+_Refused = ServerRefusedError | ReportRefusedError | TransportError
 
 
 def check_server_url(url: str, field: str) -> str:
@@ -129,7 +136,10 @@ class Server:
         return self._post("/device/v1/sync", document, Synced, {})
 
     def report(self, document: bytes) -> Acknowledgement:
-        """Hand in a report; raises `ReportRefusedError` with a fresh nonce where the old one was too old."""
+        """Hand in a report.
+
+        Raises `ReportRefusedError` with a fresh nonce where the old one was too old, and `CertificateWantedError`.
+        """
         return self._post("/device/v1/report", document, Acknowledgement, {})
 
     def wait(self, document: bytes) -> Called:
@@ -179,7 +189,7 @@ def _unreachable(url: str, error: httpx2.HTTPError) -> TransportError:
     return TransportError(url, f"cannot be reached: {str(error) or type(error).__name__}")
 
 
-def _refusal(url: str, status: int, content: bytes) -> ServerRefusedError | ReportRefusedError | TransportError:
+def _refusal(url: str, status: int, content: bytes) -> _Refused:
     try:
         refusal = msgspec.json.decode(content, type=Refusal)
     except _NOT_OURS:
@@ -188,4 +198,5 @@ def _refusal(url: str, status: int, content: bytes) -> ServerRefusedError | Repo
         # A nonce of another length is none, and must not get into a statement.
         nonce = refusal.nonce if len(refusal.nonce) == NONCE_LENGTH else b""
         return ReportRefusedError(refusal.reason, refusal.detail, nonce)
-    return ServerRefusedError(status, 0, f"{refusal.reason}: {refusal.detail}")
+    kind = CertificateWantedError if refusal.reason == NOT_SHOWN else ServerRefusedError
+    return kind(status, 0, f"{refusal.reason}: {refusal.detail}")

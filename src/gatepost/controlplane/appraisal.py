@@ -9,16 +9,16 @@ taken over.
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from gatepost.controlplane.evidence import Held
 from gatepost.controlplane.judgement import Appraised, Judgement
+from gatepost.controlplane.presented import Presented
 from gatepost.controlplane.received import describe_expected, describe_received
 from gatepost.controlplane.sharing import proved_key
-from gatepost.core.certificate import Certificate, Malformed, parse_certificate, public_key_in
+from gatepost.core.certificate import Certificate
 from gatepost.core.denial import Denied
 from gatepost.core.evaluation import Evaluation, Status, evaluate
 from gatepost.core.finding import Proof
@@ -27,8 +27,7 @@ from gatepost.core.possession import build_statement
 from gatepost.core.reason import Reason
 from gatepost.core.report import Binding
 from gatepost.core.result import conclude, milliseconds
-from gatepost.core.signature import load_public_key, verify_loaded
-from gatepost.errors import InputError
+from gatepost.core.signature import verify_loaded
 from gatepost.wire.device import CheckAnswer, claim_to_core, instant
 
 if TYPE_CHECKING:
@@ -41,32 +40,11 @@ if TYPE_CHECKING:
     from gatepost.core.finding import Candidate, Location
     from gatepost.core.report import Claim
     from gatepost.core.result import Result
-    from gatepost.core.signature import LoadedKey
 
 _DIGEST: Final = 16
 """Bytes of SHA-256 that tell whether two claims are the same."""
 _NEVER: Final = 2**62
 """When a judgement ends in which no certificate begins or ends."""
-_KEYS: Final = 16_384
-"""Keys of certificates that are kept loaded: as many as a process has devices, or they are loaded for each report."""
-
-
-class Presented:
-    """The certificates of one report, by the hexadecimal SHA-256 of their DER; parsed when somebody asks."""
-
-    def __init__(self, certificates: dict[str, bytes]) -> None:
-        """Take them; raises `InputError` where one's digest is not its name."""
-        for name, content in certificates.items():
-            if hashlib.sha256(content).hexdigest() != name:
-                raise InputError(f"/certificates/{name}", "is another certificate's digest")
-        self.der = certificates
-        self._parsed: dict[str, Certificate | Malformed] = {}
-
-    def parsed(self) -> dict[str, Certificate | Malformed]:
-        """Return all of them as facts."""
-        if not self._parsed:
-            self._parsed = {name: parse_certificate(content) for name, content in self.der.items()}
-        return self._parsed
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -95,12 +73,10 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return tuple(self._prove(item.sha256, item.signature) for item in answer.candidates)
 
     def _prove(self, name: str, signature: bytes | None) -> Proof:
-        content = self.presented.der.get(name)
-        if content is None:
-            raise InputError("/checks/candidates/sha256", f"names {name}, which the report does not carry")
+        shown = self.presented.find(name)
         if signature is None:
             return Proof.NONE
-        key = _key_in(content)
+        key = shown.load_key()
         bound = self.binding
         statement = build_statement(bound.audience, bound.thumbprint, bound.nonce, bytes.fromhex(name))
         return Proof.VALID if key is not None and verify_loaded(key, signature, statement) else Proof.INVALID
@@ -152,7 +128,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             proofs=proofs,
             appraised=Appraised(known.appraised_at, known.appraised_until, known.valid_until),
             key_digest=known.key_digest,
-            rests_on=self.presented.der[nearest] if nearest and result.status is Status.PASS else None,
+            rests_on=self.presented.find(nearest).der if nearest and result.status is Status.PASS else None,
         )
 
     def _conclude(self, live: LiveCheck, claim: Claim, facts: DeviceFacts, digest: bytes) -> Judgement:
@@ -201,13 +177,6 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             reports=1,
             audience=self.binding.audience,
         )
-
-
-@lru_cache(maxsize=_KEYS)
-def _key_in(content: bytes) -> LoadedKey | None:
-    """Load the key of a certificate; None for what has none that a check accepts."""
-    key = public_key_in(content)
-    return load_public_key(key) if key is not None else None
 
 
 def _turns(certificate: Certificate) -> Iterator[int]:

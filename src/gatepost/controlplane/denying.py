@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports import Records, StoredResult
     from gatepost.core.device import DeviceFacts
 
+_SMALL: Final = 4 * 1024
+"""Bytes of a certificate that is remembered: no report of giant ones shall fill the memory."""
 REFUSED_AT_ONCE: Final = 200
 """Results that one transaction turns to fail: others want to write too."""
 
@@ -37,9 +39,17 @@ def ground_of(certificate: Certificate) -> Ground:
     return Ground(key_digest(certificate), certificate_digest(certificate.issuer, certificate.serial_number))
 
 
-@lru_cache(maxsize=16_384)
 def ground_in(content: bytes) -> Ground | None:
     """Return the same of a certificate's DER; None where it is none."""
+    return _small_ground(content) if len(content) <= _SMALL else _read_ground(content)
+
+
+@lru_cache(maxsize=16_384)
+def _small_ground(content: bytes) -> Ground | None:
+    return _read_ground(content)
+
+
+def _read_ground(content: bytes) -> Ground | None:
     certificate = parse_certificate(content)
     return ground_of(certificate) if isinstance(certificate, Certificate) else None
 

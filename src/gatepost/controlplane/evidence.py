@@ -102,6 +102,11 @@ def decode_held(content: bytes) -> Held:
     return Held(findings=findings, status=kept.status)
 
 
+def certificates_in(claim: bytes) -> tuple[bytes, ...]:
+    """Return the DER of each certificate that is kept in a claim."""
+    return tuple(item.der for item in _DECODER.decode(claim).candidates)
+
+
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
     """What a device reported for a check, and the numbers of both in hot tables."""
 

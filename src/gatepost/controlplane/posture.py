@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from gatepost.controlplane.appraisal import Presented, Subject
+from gatepost.controlplane.appraisal import Subject
 from gatepost.controlplane.checks import compile_check, parse_options
 from gatepost.controlplane.counters import UNCOUNTED
 from gatepost.controlplane.denying import expect_denied, find_denied
@@ -21,6 +21,7 @@ from gatepost.controlplane.judgement import AccountView, FactChange, Judged, Liv
 from gatepost.controlplane.keys import load_keys
 from gatepost.controlplane.meanwhile import describe_meanwhile
 from gatepost.controlplane.ports import Registration
+from gatepost.controlplane.presented import Memory, Presented, read_shown
 from gatepost.controlplane.settings import load_enrollment_settings
 from gatepost.core.finding import Proof
 from gatepost.core.possession import MAXIMUM_NONCE_AGE, issue_nonce, nonce_is_fresh, nonce_issued_at
@@ -42,7 +43,7 @@ from gatepost.wire.management.check_options import Sharing
 from gatepost.wire.management.enrollment import FactRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.ports import Records, Storage, StoredCheck
@@ -73,6 +74,7 @@ class Posture:
         self._now = now
         self._public_urls = public_urls
         self._views: dict[int, AccountView] = {}
+        self._shown = Memory()
 
     def synchronise(self, document: bytes) -> Synced:
         """Answer a device that asks for a nonce and for checks newer than it has."""
@@ -112,6 +114,7 @@ class Posture:
         signed = _attempt(outcomes, enumerate(documents), lambda document: jws.split(jws.Kind.REPORT, document))
         found = records.devices.by_thumbprints(item.thumbprint for _, item in signed)
         opened = _attempt(outcomes, signed, lambda item: self._open(records, views, item, found.get(item.thumbprint)))
+        self._supply(records, [item for _, item in opened])
         _expect(records, [item for _, item in opened])
         for place, judged in _attempt(outcomes, opened, lambda item: self._judge(records, item)):
             outcomes[place] = judged
@@ -133,8 +136,22 @@ class Posture:
             report=report,
             digest=hashlib.sha256(signed.signing_input).digest(),
             measured_at=self._measured_at(view, registration, report),
-            presented=Presented(report.certificates),
+            presented=Presented(report.certificates, self._shown.of(registration.account, registration.number)),
         )
+
+    def _supply(self, records: Records, opened: list[_Opened]) -> None:
+        """Give each report the certificates that it names and does not carry, and remember what it shows."""
+        missing: dict[int, list[_Opened]] = {}
+        for item in opened:
+            account, number = item.registration.account, item.registration.number
+            if not item.presented.supply(item.named(), self._shown.of(account, number)):
+                missing.setdefault(account, []).append(item)
+        for account, items in missing.items():
+            found = read_shown(records, account, {item.registration.number for item in items})
+            for item in items:
+                item.presented.supply(item.named(), found.get(item.registration.number, {}))
+        for item in opened:
+            self._shown.keep(item.registration.account, item.registration.number, item.presented.all())
 
     def _judge(self, records: Records, opened: _Opened) -> Judged:
         registration, view, report = opened.registration, opened.view, opened.report
@@ -147,7 +164,7 @@ class Posture:
         subject = Subject(
             binding=Binding(audience=report.aud, thumbprint=registration.thumbprint, nonce=report.nonce),
             presented=opened.presented,
-            denied=find_denied(records, registration.account, opened.presented.der.values()),
+            denied=find_denied(records, registration.account, opened.presented.contents()),
             measured_at=opened.measured_at,
             now=self._now(),
         )
@@ -257,6 +274,10 @@ class _Opened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     measured_at: int
     presented: Presented
 
+    def named(self) -> Iterator[str]:
+        """Give the names of the certificates that its answers name."""
+        return (candidate.sha256 for answer in self.report.checks for candidate in answer.candidates)
+
 
 _CRASHED: Final = ReportRefusedError(Reason.EVALUATION_CRASHED, "it was not judged")
 
@@ -283,7 +304,7 @@ def _expect(records: Records, opened: list[_Opened]) -> None:
     for account in dict.fromkeys(item.registration.account for item in opened):
         of_it = [item for item in opened if item.registration.account == account]
         records.results.expect(account, [item.registration.number for item in of_it])
-        expect_denied(records, account, (content for item in of_it for content in item.presented.der.values()))
+        expect_denied(records, account, (content for item in of_it for content in item.presented.contents()))
 
 
 def _identify(signed: jws.Signed, registration: Registration | None) -> Registration:

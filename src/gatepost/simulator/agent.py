@@ -6,10 +6,6 @@ import hashlib
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
 from gatepost.core.evaluation import Status
 from gatepost.core.finding import KeyState, StoreKind
 from gatepost.core.possession import build_statement
@@ -17,13 +13,10 @@ from gatepost.wire import jws
 from gatepost.wire.device import CheckAnswer, Enrollment, Facts, PlacedCandidate, Report, Sync, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gatepost.client.identity import DeviceKey
     from gatepost.pki.throwaway import ThrowawayCertificate
     from gatepost.wire.device import Enrolled
 
-_ES256: Final = ec.ECDSA(hashes.SHA256())
 PLACE: Final = "/etc/gatepost-simulator/device.pem"
 """Where each device's certificate lies, as its reports say."""
 
@@ -52,29 +45,20 @@ class SimulatedAgent:
         self.registration_id = ""
         self.nonce = b""
         self.checks_version = -1
+        self.shown = False
+        """Whether the server has its certificate from an earlier report: then reports name it alone."""
         self.due = 0.0
-        self._key = key
-        self._certificate = certificate
+        self.key = key
+        self.certificate = certificate
         self._sha256 = hashlib.sha256(certificate.der).digest()
         self._facts = Facts(hostname=name, serial_number=f"SIM-{name}", name=name, os_version="Debian GNU/Linux 12")
         self._audience = ""
         self._check = ("", 0)
 
-    def verifications(self) -> tuple[Callable[[], None], Callable[[], None]]:
-        """Return what the next report cannot do without: the bare verifications of its own signature and of its proof's."""
-        signed = jws.split(jws.Kind.REPORT, self.report())
-        statement = build_statement(self._audience, self._key.thumbprint, self.nonce, self._sha256)
-        of_report, of_statement = (_dss(item) for item in (signed.signature, self._proof()))
-        device, certificate = self._key.private.public_key(), self._certificate.key.public_key()
-        return (
-            lambda: device.verify(of_report, signed.signing_input, _ES256),
-            lambda: certificate.verify(of_statement, statement, _ES256),
-        )
-
     def enrollment(self, url: str) -> bytes:
         """Write what it enrols with."""
-        return self._key.sign(
-            jws.Kind.ENROLLMENT, Enrollment(aud=url, key=jws.to_jwk(self._key.point), facts=self._facts)
+        return self.key.sign(
+            jws.Kind.ENROLLMENT, Enrollment(aud=url, key=jws.to_jwk(self.key.point), facts=self._facts)
         )
 
     def enrolled(self, url: str, answer: Enrolled, check: tuple[str, int]) -> None:
@@ -85,11 +69,11 @@ class SimulatedAgent:
 
     def sync(self) -> bytes:
         """Ask for a nonce."""
-        return self._key.sign(jws.Kind.SYNC, Sync(aud=self._audience, checks_version=self.checks_version))
+        return self.key.sign(jws.Kind.SYNC, Sync(aud=self._audience, checks_version=self.checks_version))
 
     def wait(self) -> bytes:
         """Ask to be called."""
-        return self._key.sign(jws.Kind.WAIT, Wait(aud=self._audience, checks_version=self.checks_version))
+        return self.key.sign(jws.Kind.WAIT, Wait(aud=self._audience, checks_version=self.checks_version))
 
     def report(self) -> bytes:
         """Write the next report: with the nonce that it was given last, and a proof over that."""
@@ -111,18 +95,16 @@ class SimulatedAgent:
             sequence=self.sequence,
             nonce=self.nonce,
             facts=self._facts,
-            certificates={item.sha256: self._certificate.der for item in found},
+            certificates={} if self.shown else {item.sha256: self.certificate.der for item in found},
             checks=(CheckAnswer(id=identifier, version=version, status=Status.PASS, candidates=found),),
         )
-        return self._key.sign(jws.Kind.REPORT, report)
+        return self.key.sign(jws.Kind.REPORT, report)
+
+    def statement(self) -> bytes:
+        """Write what its certificate's key signs for the next report."""
+        return build_statement(self._audience, self.key.thumbprint, self.nonce, self._sha256)
 
     def _proof(self) -> bytes:
         if self.kind is Kind.FORGER:
             return bytes(63) + b"\1"
-        statement = build_statement(self._audience, self._key.thumbprint, self.nonce, self._sha256)
-        return self._certificate.sign(statement)
-
-
-def _dss(signature: bytes) -> bytes:
-    half = len(signature) // 2
-    return encode_dss_signature(int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big"))
+        return self.certificate.sign(self.statement())

@@ -11,7 +11,7 @@ import msgspec
 from gatepost.client.pacing import pause_after_answer, pause_after_failure
 from gatepost.errors import TransportError
 from gatepost.simulator.connections import Answer, Connections, LostAnswerError
-from gatepost.wire.device import Acknowledgement, Enrolled, Refusal, Synced
+from gatepost.wire.device import NOT_SHOWN, Acknowledgement, Enrolled, Refusal, Synced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,6 +158,9 @@ class Fleet:
             self.tally.refused[reason] += 1
             if answer.status in _LATER:
                 await asyncio.sleep(self._pause(failures, self._later(answer)))
+            elif reason == NOT_SHOWN:
+                agent.shown = False
+                document, sent_before = agent.report(), False
             elif reason == _NONCE_EXPIRED:
                 agent.nonce = msgspec.json.decode(answer.body, type=Refusal).nonce
                 document, sent_before = agent.report(), False
@@ -175,6 +178,7 @@ class Fleet:
         acknowledgement = msgspec.json.decode(answer.body, type=Acknowledgement)
         agent.nonce = acknowledgement.nonce
         agent.acknowledged += 1
+        agent.shown = True
         self.tally.acknowledged += 1
         self.tally.duplicated += again
         self.tally.times.append(seconds)

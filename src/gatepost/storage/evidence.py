@@ -10,11 +10,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gatepost.controlplane.ports import StoredEvidence
 from gatepost.storage.bounds import page
 from gatepost.storage.evidence_tables import claims, evidence
-from gatepost.storage.many import UpdateMany
+from gatepost.storage.many import SelectMany, UpdateMany
 from gatepost.storage.states import COUNTS
 from gatepost.storage.tables import registrations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import Connection
 
     from gatepost.storage.tables import AnyRow
@@ -47,6 +49,9 @@ _CLAIM = select(claims.c.claim).where(
     claims.c.account == bindparam("account"),
     claims.c.registration_number == bindparam("registration"),
     claims.c.check_number == bindparam("check"),
+)
+_CLAIMS_OF_MANY: Final = SelectMany(
+    select(claims.c.registration_number, claims.c.claim), claims, ("account",), "registration_number"
 )
 _SCAN = (
     select(evidence.c.check_number, evidence.c.registration_number, *(evidence.c[name] for name in _REST))
@@ -116,6 +121,11 @@ class SqlEvidence:
         values = {"account": account, "registration": registration, "check": check}
         found: bytes | None = self._connection.scalar(_CLAIM, values)
         return found
+
+    def claims(self, account: int, numbers: Iterable[int]) -> tuple[tuple[int, bytes], ...]:
+        """Return what the newest reports of these registrations held, word for word, for each check."""
+        rows = _CLAIMS_OF_MANY.run(self._connection, (account,), numbers)
+        return tuple((row[0], row[1]) for row in rows)
 
     def scan(self, account: int, check: int, after: int, limit: int) -> tuple[StoredEvidence, ...]:
         """Return the evidence for a check of live registrations with a number above ``after``, in order."""

@@ -8,7 +8,9 @@ own transactions are switched off and every ``BEGIN`` is ours.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, create_engine, event, make_url
@@ -78,11 +80,21 @@ def path_of(url: str) -> Path:
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file for the owner alone, where there is none; SQLite gives its companions the same permissions."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
+    """Make an empty database for the owner alone, where there is none; SQLite gives its companions the same permissions.
+
+    It is in WAL mode before it has its name: of two processes that change to that mode at once, SQLite lets one fail.
+    """
+    if path.exists():
         return
+    try:
+        with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+            new = Path(folder) / path.name
+            os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+            engine = open_migrator(new)
+            engine.connect().close()
+            engine.dispose()
+            with suppress(FileExistsError):
+                path.hardlink_to(new)
     except OSError as error:
         raise StorageError(f"{path} cannot be made: {error.strerror}") from error
 

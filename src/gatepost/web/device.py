@@ -18,6 +18,7 @@ from gatepost.controlplane.intake import Intake
 from gatepost.controlplane.posture import Posture
 from gatepost.core.reason import Reason
 from gatepost.errors import (
+    CertificateNotShownError,
     ConflictError,
     CredentialError,
     GatepostError,
@@ -30,7 +31,7 @@ from gatepost.errors import (
 )
 from gatepost.web.answers import Answers
 from gatepost.web.deadlines import Deadlines
-from gatepost.wire.device import MAXIMUM_REPORT, Acknowledgement, Refusal
+from gatepost.wire.device import MAXIMUM_REPORT, NOT_SHOWN, Acknowledgement, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -56,6 +57,7 @@ REFUSALS: Final = (
     "too-slow",
     "credential-refused",
     "too-large",
+    NOT_SHOWN,
     "conflict",
     _LIMITED,
     "overloaded",
@@ -234,6 +236,8 @@ def _words(error: GatepostError) -> tuple[int, str, str]:
     match error:
         case ReportRefusedError():
             words = (_REFUSED.get(error.reason, 409), error.reason, error.detail)
+        case CertificateNotShownError():
+            words = (409, NOT_SHOWN, error.detail)
         case CredentialError():
             words = (401, "credential-refused", error.problem)
         case TooLargeError():

@@ -203,7 +203,7 @@ def list_waiting(
 
 @post(
     "/gatepost/registrations/report-now",
-    status_code=202,
+    status_code=200,
     tags=["gatepost/registrations"],
     sync_to_thread=True,
     scope=Scope.DEVICES_WRITE,

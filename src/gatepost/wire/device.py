@@ -35,6 +35,8 @@ MAXIMUM_REPORT: Final = 64 * 1024
 """The largest report in bytes; a device with more candidates sends the nearest."""
 MAXIMUM_CERTIFICATE: Final = 24 * 1024
 """The largest certificate in bytes that enrols a device: in base64, twice, it fits a document."""
+NOT_SHOWN: Final = "certificate-not-shown"
+"""The word of a refusal: the report names a certificate that it does not carry, and that the server has not."""
 MAXIMUM_CHECKS: Final = 64
 """As many checks as one device answers."""
 MAXIMUM_CHANGES: Final = 64
@@ -223,7 +225,7 @@ class Meanwhile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One cycle's answers. ``certificates``: DER by SHA-256, each once however many checks and places name it."""
+    """One cycle's answers. ``certificates``: DER by SHA-256, each once; those of an earlier report may be named alone."""
 
     v: Literal[1] = 1
     aud: Text
@@ -334,7 +336,7 @@ def bounded(text: str) -> str:
 
 
 def claim_to_core(answer: CheckAnswer, certificates: dict[str, Certificate | Malformed]) -> Claim:
-    """Read one answer; `InputError` where it names a certificate that the report does not carry."""
+    """Read one answer; `InputError` where it names a certificate that is not among these."""
     candidates = []
     for item in answer.candidates:
         certificate = certificates.get(item.sha256)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class StoredEvidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -35,6 +38,10 @@ class KeptEvidence(Protocol):
 
     def claim(self, account: int, registration: int, check: int) -> bytes | None:
         """Return word for word what the newest report held for a check."""
+        ...
+
+    def claims(self, account: int, numbers: Iterable[int]) -> tuple[tuple[int, bytes], ...]:
+        """Return what the newest reports of registrations held, word for word: a registration's number and one claim each."""
         ...
 
     def scan(self, account: int, check: int, after: int, limit: int) -> tuple[StoredEvidence, ...]:
