@@ -19,6 +19,7 @@ CODES = {
     errors.TooLargeError: USAGE,
     errors.ServerRefusedError: USAGE,
     errors.ReportRefusedError: COULD_NOT_TELL,
+    errors.CertificateNotShownError: COULD_NOT_TELL,
     errors.OverloadedError: COULD_NOT_TELL,
     errors.TooManyAttemptsError: COULD_NOT_TELL,
     errors.StorageError: COULD_NOT_TELL,

@@ -88,6 +88,17 @@ class NoPassWithoutProof(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.actors)
     @rule(number=_ACTORS)
+    def answer_late(self, number: int) -> None:
+        """Have a device answer a nonce that is too old, while a result of its age would still stand."""
+        actor = self._actor(number)
+        actor.nonces.clear()
+        self.world.report(actor, Intent.HONEST)
+        self.world.pass_time(10 * MINUTE + MINUTE // 2)
+        for _ in range(2):
+            self.world.report(actor, Intent.LATE)
+
+    @precondition(lambda self: self.world.actors)
+    @rule(number=_ACTORS)
     def outlive(self, number: int) -> None:
         """Give a device a certificate that ends before its results would, have it report that, and let it end."""
         actor = self._actor(number)

@@ -25,6 +25,7 @@ EXAMPLES: list[tuple[errors.GatepostError, int, Code, str]] = [
     (errors.ForbiddenError("this account"), 403, Code.NOT_ALLOWED, "does not reach this account"),
     (errors.TooLargeError("body", 7), 413, Code.BODY_TOO_LARGE, "the body is larger than 7 bytes"),
     (errors.ReportRefusedError("nonce-expired", "late"), 409, Code.REPORT_REFUSED, "nonce-expired: late"),
+    (errors.CertificateNotShownError("aa11 is not in the report"), 409, Code.REPORT_REFUSED, "aa11"),
     (errors.OverloadedError(3), 503, Code.SERVER_BUSY, "no room"),
     (errors.TooManyAttemptsError(4), 429, Code.TOO_MANY_ATTEMPTS, "too many credentials were refused"),
     (errors.StorageError("the disk /secret is full"), 503, Code.DATABASE_UNAVAILABLE, "cannot be used now"),

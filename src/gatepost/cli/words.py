@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from gatepost.errors import (
+    CertificateNotShownError,
     ConflictError,
     CredentialError,
     ForbiddenError,
@@ -73,6 +74,8 @@ def _explain_failure(error: GatepostError) -> tuple[int, str]:
             sentence = f"the server refused ({error.status}): {error.message}"
         case ReportRefusedError():
             sentence = f"the server refused the report, {error.reason}: {error.detail}"
+        case CertificateNotShownError():
+            sentence = f"the server refused the report: {error.detail}"
         case OverloadedError():
             sentence = f"the server has no room now; try again in {error.retry_after} seconds"
         case TooManyAttemptsError():

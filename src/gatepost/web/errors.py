@@ -14,6 +14,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 
 from gatepost import errors
+from gatepost.wire.device import NOT_SHOWN
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.envelope import Failure, remark
 from gatepost.wire.management.strict import explain
@@ -59,12 +60,14 @@ CODES: Final[dict[type[errors.GatepostError], Code]] = {
     errors.ForbiddenError: Code.NOT_ALLOWED,
     errors.TooLargeError: Code.BODY_TOO_LARGE,
     errors.ReportRefusedError: Code.REPORT_REFUSED,
+    errors.CertificateNotShownError: Code.REPORT_REFUSED,
     errors.OverloadedError: Code.SERVER_BUSY,
     errors.TooManyAttemptsError: Code.TOO_MANY_ATTEMPTS,
     errors.StorageError: Code.DATABASE_UNAVAILABLE,
     # The device's half and the command line raise these; from here they would be a fault of ours.
     errors.TransportError: Code.INTERNAL_ERROR,
     errors.ServerRefusedError: Code.INTERNAL_ERROR,
+    errors.CertificateWantedError: Code.INTERNAL_ERROR,
     errors.StateError: Code.INTERNAL_ERROR,
     errors.ProcessError: Code.INTERNAL_ERROR,
 }
@@ -152,8 +155,9 @@ def _of_gatepost(error: errors.GatepostError, request: str) -> Refusal:
             words = f"the credential does not reach {error.scope}"
         case errors.TooLargeError():
             words = f"the {error.what} is larger than {error.limit} bytes"
-        case errors.ReportRefusedError():
-            words = f"{error.reason}: {error.detail}"
+        case errors.ReportRefusedError() | errors.CertificateNotShownError():
+            reason = error.reason if isinstance(error, errors.ReportRefusedError) else NOT_SHOWN
+            words = f"{reason}: {error.detail}"
         case errors.OverloadedError() | errors.TooManyAttemptsError():
             words, headers = _WORDS_FOR_LATER[type(error)], {"Retry-After": str(error.retry_after)}
         case errors.StorageError():
