@@ -87,25 +87,28 @@ class NoPassWithoutProof(RuleBasedStateMachine):
         self.world.renew(self._actor(number), minutes)
 
     @precondition(lambda self: self.world.actors)
-    @rule(number=_ACTORS)
-    def answer_late(self, number: int) -> None:
-        """Have a device answer a nonce that is too old, while a result of its age would still stand."""
+    @rule(number=_ACTORS, event=st.sampled_from(["deny", "end", "restore", "answer late"]))
+    def happen_to_a_pass(self, number: int, event: str) -> None:
+        """Have happen what must end a pass, right after there was one: by chance alone it would seldom be."""
         actor = self._actor(number)
+        if event == "end":
+            # Before its results would.
+            self.world.renew(actor, 3)
         actor.nonces.clear()
-        self.world.report(actor, Intent.HONEST)
-        self.world.pass_time(10 * MINUTE + MINUTE // 2)
-        for _ in range(2):
-            self.world.report(actor, Intent.LATE)
-
-    @precondition(lambda self: self.world.actors)
-    @rule(number=_ACTORS)
-    def outlive(self, number: int) -> None:
-        """Give a device a certificate that ends before its results would, have it report that, and let it end."""
-        actor = self._actor(number)
-        self.world.renew(actor, 3)
         for _ in range(3):
             self.world.report(actor, Intent.HONEST)
-        self.world.pass_time(4 * MINUTE)
+        match event:
+            case "deny":
+                self.world.deny(actor)
+            case "end":
+                self.world.pass_time(4 * MINUTE)
+            case "restore":
+                self.world.back_up()
+                self.world.restore()
+            case _:
+                # The nonce is too old, and a result of its age would still stand.
+                self.world.pass_time(10 * MINUTE + MINUTE // 2)
+                self.world.report(actor, Intent.LATE)
 
     @precondition(lambda self: self.world.actors)
     @rule(number=_ACTORS, act=st.sampled_from(["revoke", "revoke and deny", "unrevoke", "deny", "lift", "delete"]))
