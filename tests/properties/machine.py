@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +22,22 @@ _MANY = 3
 _STEPS = st.sampled_from(
     [1_000, 2 * MINUTE, 4 * MINUTE, 6 * MINUTE, 11 * MINUTE, 16 * MINUTE, 60 * MINUTE, -1_000, -20 * MINUTE]
 )
+
+
+class Ending(StrEnum):
+    """What must end a pass: something that happens, or what the device reports next."""
+
+    DENIED = "its key is denied"
+    REVOKED = "the device is revoked"
+    RESTORED = "a backup is restored"
+    OTHER_CHECK = "the check asks for another name"
+    CERTIFICATE = "its certificate ends"
+    LATE = "a proof with an old nonce"
+    REPLAYED = "an earlier report comes again"
+    FORGED = Intent.FORGED.value
+    PASTED = Intent.PASTED.value
+    INVENTED = Intent.INVENTED.value
+    STOLEN = Intent.STOLEN.value
 
 
 class NoPassWithoutProof(RuleBasedStateMachine):
@@ -87,28 +104,44 @@ class NoPassWithoutProof(RuleBasedStateMachine):
         self.world.renew(self._actor(number), minutes)
 
     @precondition(lambda self: self.world.actors)
-    @rule(number=_ACTORS, event=st.sampled_from(["deny", "end", "restore", "answer late"]))
-    def happen_to_a_pass(self, number: int, event: str) -> None:
+    @rule(number=_ACTORS, event=st.sampled_from(list(Ending)))
+    def happen_to_a_pass(self, number: int, event: Ending) -> None:
         """Have happen what must end a pass, right after there was one: by chance alone it would seldom be."""
         actor = self._actor(number)
-        if event == "end":
-            # Before its results would.
-            self.world.renew(actor, 3)
+        # It may end before its results would.
+        self.world.renew(actor, 3 if event is Ending.CERTIFICATE else 24 * 60)
         actor.nonces.clear()
+        actor.sent.clear()
         for _ in range(3):
             self.world.report(actor, Intent.HONEST)
         match event:
-            case "deny":
+            case Ending.DENIED:
                 self.world.deny(actor)
-            case "end":
-                self.world.pass_time(4 * MINUTE)
-            case "restore":
+            case Ending.REVOKED:
+                self.world.revoke(actor, deny=False)
+            case Ending.RESTORED:
                 self.world.back_up()
                 self.world.restore()
+            case Ending.OTHER_CHECK:
+                self.world.ask_otherwise("another-${hostname}")
             case _:
+                self._let_a_pass_end(actor, event)
+
+    def _let_a_pass_end(self, actor: Actor, event: Ending) -> None:
+        match event:
+            case Ending.CERTIFICATE:
+                self.world.pass_time(4 * MINUTE)
+                self.world.inspect()
+                self.world.report(actor, Intent.HONEST)
+            case Ending.LATE:
                 # The nonce is too old, and a result of its age would still stand.
                 self.world.pass_time(10 * MINUTE + MINUTE // 2)
                 self.world.report(actor, Intent.LATE)
+            case Ending.REPLAYED:
+                self.world.report(actor, Intent.BARE)
+                self.world.replay(actor, 0)
+            case _:
+                self.world.report(actor, Intent(event.value))
 
     @precondition(lambda self: self.world.actors)
     @rule(number=_ACTORS, act=st.sampled_from(["revoke", "revoke and deny", "unrevoke", "deny", "lift", "delete"]))

@@ -43,6 +43,6 @@ def test_nor_on_postgresql(cluster: Cluster) -> None:
 def test_a_fault_that_was_put_in_is_found(seed: Seed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each by itself, within some hundred sequences as a rule."""
     seed.put_in(monkeypatch)
-    settings = hypothesis.settings(max_examples=1_500, stateful_step_count=30, phases=[Phase.generate], **_QUIET)
+    settings = hypothesis.settings(max_examples=600, stateful_step_count=30, phases=[Phase.generate], **_QUIET)
     with pytest.raises(AssertionError, match=r"passes|should pass"):
         run_state_machine_as_test(NoPassWithoutProof, settings=settings)
