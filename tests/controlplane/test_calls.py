@@ -57,6 +57,17 @@ async def test_nobody_waits_at_a_process_that_ends(house: House) -> None:
     assert (True, 0) == _told(await calls.wait(registration, 1, 2))
 
 
+async def test_whoever_finds_no_room_is_told_later_the_more_there_are(house: House) -> None:
+    """So that not more than a hundred of them come back in a second; none is told more than ten minutes."""
+    calls = Calls(house.services.storage, 0)
+    registration = house.admit().registration
+    told = [(await calls.wait(registration, 1, 1)).again_in for _ in range(70_000)]
+    assert [30, 31] == [told[0], told[120]]
+    busiest = max(told.count(second) for second in range(31, 600))
+    assert busiest <= 110
+    assert 600 == max(told) == told[-1]
+
+
 def _told(called: Called) -> tuple[bool, int]:
     return called.report_now, called.again_in
 

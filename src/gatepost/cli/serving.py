@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.intake import Intake
     from gatepost.controlplane.rejudging import Rejudger
     from gatepost.storage.database import SqlStorage
+    from gatepost.web.limit_sharing import LimitSharing
     from gatepost.web.metrics import PrometheusCounters
     from gatepost.web.surroundings import Surroundings
 
@@ -73,6 +74,7 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     from gatepost.storage.keybox import read_or_create_master_key
     from gatepost.web.app import create_app
     from gatepost.web.device import DeviceApi, DeviceUseCases
+    from gatepost.web.limit_sharing import LimitSharing
     from gatepost.web.metrics import PrometheusCounters
 
     configure_log(settings.log_level, settings.log_format)
@@ -108,7 +110,8 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
         database.close()
 
     _prepare_process()
-    life = _Life((intake, rejudger, housekeeper), calls, Leaving(calls, around), ready, close)
+    sharing = LimitSharing(storage, around.limits, secrets.token_bytes(8), now)
+    life = _Life((intake, rejudger, housekeeper), (calls, sharing), Leaving(calls, around), ready, close)
     return life.wrap(create_app(services, device, around))
 
 
@@ -186,13 +189,13 @@ class _Life:
     def __init__(
         self,
         threads: tuple[Intake | Rejudger | Housekeeper, ...],
-        calls: Calls,
+        tasks: tuple[Calls | LimitSharing, ...],
         leaving: Leaving,
         ready: Callable[[], None],
         close: Callable[[], None],
     ) -> None:
         self._threads = threads
-        self._calls = calls
+        self._tasks = tasks
         self._leaving = leaving
         self._ready = ready
         self._close = close
@@ -219,12 +222,14 @@ class _Life:
     def _begin(self) -> None:
         for thread in self._threads:
             thread.start()
-        self._calls.start()
+        for task in self._tasks:
+            task.start()
         self._leaving.start()
         self._ready()
 
     async def _end(self) -> None:
-        self._calls.stop()
+        for task in self._tasks:
+            task.stop()
         for thread in self._threads:
             await asyncio.to_thread(thread.stop)
         self._close()

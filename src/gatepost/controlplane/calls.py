@@ -2,7 +2,8 @@
 
 An agent holds one request open (a long poll). It is answered within half a second when an administrator asks for a report or
 the checks of its account change, and otherwise when its time is over. Waiting costs memory, so only so many may; the others
-are told when to ask again. Both are read from the database, so that they are seen whichever process was told.
+are told when to ask again, later the more there are of them. Both are read from the database, so that they are seen whichever
+process was told.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ _LONGEST_WAIT: Final = 50.0
 _GLANCE: Final = 0.5
 """Seconds between two looks at the versions of the accounts whose agents wait, and at what is asked of them."""
 _AGAIN_WHEN_FULL: Final = 30
-"""Seconds after which an agent asks again that found no room to wait."""
+"""Seconds after which an agent asks again that found no room to wait, where there are few of them."""
+_ASKING_A_SECOND: Final = 100
+"""As many of those come a second at most, however many they are: each asks some 0.4 ms of processor time."""
+_LATEST_WHEN_FULL: Final = 600
+"""Seconds after which it asks again in any case; by then it has reported, and heard in the answer whether its checks changed."""
 _AGAIN_WHEN_REPLACED: Final = 30
 """Seconds for an agent whose wait a newer one ended: two with one state would otherwise end each other's without a pause."""
 
@@ -46,6 +51,7 @@ class Calls:
         self._room = room
         self._longest = longest
         self._waiting: dict[tuple[int, int], _Waiting] = {}
+        self._next = 0.0
         self._open = True
         self._task: asyncio.Task[None] | None = None
 
@@ -73,7 +79,7 @@ class Calls:
         if not self._open:
             return Called(report_now=False, again_in=_AGAIN_WHEN_LEAVING)
         if len(self._waiting) >= self._room:
-            return Called(report_now=False, again_in=_AGAIN_WHEN_FULL)
+            return Called(report_now=False, again_in=self._turn_away())
         waiting = _Waiting(
             account=registration.account,
             version=current,
@@ -95,6 +101,12 @@ class Calls:
             if not replaced:
                 del self._waiting[key]
         return Called(report_now=report_now, again_in=_AGAIN_WHEN_REPLACED if replaced else 0)
+
+    def _turn_away(self) -> int:
+        """Return in how many seconds an agent that found no room is to ask again: each of them has a turn of its own."""
+        now = asyncio.get_running_loop().time()
+        self._next = min(max(self._next + 1 / _ASKING_A_SECOND, now + _AGAIN_WHEN_FULL), now + _LATEST_WHEN_FULL)
+        return round(self._next - now)
 
     async def _look(self) -> None:
         while True:

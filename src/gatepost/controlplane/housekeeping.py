@@ -1,7 +1,8 @@
 """Housekeeping: what a server does now and then without being asked, one process at a time.
 
-Checkpoints of the logs' chains are made, old lines dropped, and requests for reports forgotten. Each piece is a short
-transaction of its own, so that reports do not wait; whichever process comes first does it, the others find nothing to do.
+Checkpoints of the logs' chains are made, old lines dropped, and requests for reports and counts of attempts forgotten. Each
+piece is a short transaction of its own, so that reports do not wait; whichever process comes first does it, the others find
+nothing to do.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _DROPPED_AT_ONCE: Final = 2_000
 """Lines that one transaction drops: some tens of ms."""
 _ASKED_FOR: Final = 60 * 60 * 1000
 """How long, in ms, a device is asked to report now: one that comes back later reports of its own accord."""
+_ATTEMPTS_FOR: Final = 60 * 1000
+"""How long, in ms, it stands in the database what processes tell each other of attempts: they look twice a second."""
 _DAY: Final = 24 * 60 * 60 * 1000
 
 
@@ -61,15 +64,17 @@ class Housekeeper:
         with self._storage.reading() as records:
             accounts = records.accounts.all()
             asked = records.report_requests.open(account.number for account in accounts)
+            old = records.attempts.has_any(self._now() - _ATTEMPTS_FOR)
         for account in accounts:
             self._confirm(account)
             while self._drop(account) == _DROPPED_AT_ONCE and not self._ending.is_set():
                 pass
-        if not asked:
+        if not asked and not old:
             return
         with self._storage.keeping_house() as records:
             if records is not None:
                 records.report_requests.forget(self._now() - _ASKED_FOR)
+                records.attempts.forget(self._now() - _ATTEMPTS_FOR)
 
     def _work(self) -> None:
         while not self._ending.wait(self._every):

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.errors import StorageError
 from gatepost.storage.accounts import SqlAccounts
+from gatepost.storage.attempts import SqlSharedAttempts
 from gatepost.storage.audit_log import SqlAuditLog
 from gatepost.storage.bounds import PATIENCE
 from gatepost.storage.certificates import SqlCertificates
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         Results,
         Secrets,
         SerialNumbers,
+        SharedAttempts,
         Tokens,
         Users,
     )
@@ -98,6 +100,7 @@ class SqlRecords:
         self.serial_numbers: SerialNumbers = SqlSerialNumbers(connection)
         self.evidence: KeptEvidence = evidence
         self.report_requests: ReportRequests = SqlReportRequests(connection)
+        self.attempts: SharedAttempts = SqlSharedAttempts(connection)
 
     def write_late(self) -> None:
         """Write what was put off, registrations first and the logs last."""

@@ -3,7 +3,8 @@
 Token buckets: each address has so many attempts at once, and gets them back at so many a second; all addresses together share a
 larger bucket. A credential that counted a while ago is looked at whatever others at its address do, so that who shares an
 address with somebody who guesses is not locked out. Memory is bounded: of all addresses, only those seen last are remembered.
-Only the event loop may call this.
+What this process counts can be handed to others (`take_counted`), and what they counted taken in (`learn`), so that several
+processes give nobody more attempts than one. Only the event loop may call this.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from gatepost.controlplane.counters import UNCOUNTED
+from gatepost.controlplane.ports import AttemptKind, Attempts
 from gatepost.errors import TooManyAttemptsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Iterable, MutableMapping
 
     from gatepost.controlplane.counters import Counters
 
@@ -34,6 +36,8 @@ _CREDENTIALS: Final = 1_000
 """Credentials that counted, as digests."""
 _TRUSTED_FOR: Final = 3_600.0
 """Seconds for which a credential that counted passes by the limits; then it has to count again."""
+_TOLD_EVERY: Final = 60.0
+"""Seconds for which a credential that counted is not looked at again here, and others are not told of it again."""
 _HOPS: Final = 16
 """As many entries of X-Forwarded-For as are looked at, from the right."""
 _WITH_PORT: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
@@ -70,10 +74,10 @@ class _Bucket:
         self._fill(now)
         return 0 if self._left >= 1 else math.ceil((1 - self._left) / self._rate.per_second)
 
-    def take(self, now: float) -> None:
-        """Take one, where there is one."""
+    def take(self, now: float, count: int) -> None:
+        """Take so many, or as many as there are."""
         self._fill(now)
-        self._left = max(0.0, self._left - 1)
+        self._left = max(0.0, self._left - count)
 
     def _fill(self, now: float) -> None:
         self._left = min(self._rate.burst, self._left + (now - self._at) * self._rate.per_second)
@@ -99,11 +103,11 @@ class Limit:
             self._tell()
             raise TooManyAttemptsError(wait)
 
-    def spend(self, address: str) -> None:
-        """Take one attempt; one too many at the same time costs nothing more."""
+    def spend(self, address: str, count: int = 1) -> None:
+        """Take attempts; more than there are cost nothing more."""
         now = self._clock()
-        self._of(address, now).take(now)
-        self._together.take(now)
+        self._of(address, now).take(now, count)
+        self._together.take(now, count)
 
     def _of(self, address: str, now: float) -> _Bucket:
         bucket = self._addresses.pop(address, None) or _Bucket(self._each, now)
@@ -116,10 +120,14 @@ class Limit:
 class Limits:
     """The limits of one process. They begin anew with it."""
 
+    # What was counted and not handed on yet: bounded by the rates where it is fetched, and by this where it is not.
+    _MOST_COUNTED: Final = 2_000
+
     def __init__(self, settings: LimitSettings, clock: Callable[[], float], counters: Counters = UNCOUNTED) -> None:
         self._proxies = tuple(map(parse_network, settings.trusted_proxies))
         self._clock = clock
-        self._good: OrderedDict[bytes, float] = OrderedDict()
+        self._good: OrderedDict[str, float] = OrderedDict()
+        self._counted: Counter[tuple[AttemptKind, str]] = Counter()
         self._enrollments = Limit(
             (settings.enrollments, settings.all_enrollments), clock, lambda: counters.limited("enrollment")
         )
@@ -132,6 +140,7 @@ class Limits:
         address = self.address(scope)
         self._enrollments.check(address)
         self._enrollments.spend(address)
+        self._count(AttemptKind.ENROLLMENT, address)
 
     def admit(self, scope: Scope, credential: str) -> None:
         """Insist that a credential may be looked at now; raises `TooManyAttemptsError`."""
@@ -142,15 +151,43 @@ class Limits:
     def counted(self, credential: str) -> None:
         """Remember that a credential counted."""
         digest = _digest(credential)
+        known = self._good.get(digest)
+        if known is None or self._clock() - known > _TOLD_EVERY:
+            self._count(AttemptKind.CREDENTIAL, digest)
+            self._trust(digest)
+
+    def refused(self, scope: Scope, credential: str) -> None:
+        """Take an attempt: the credential did not count."""
+        self._good.pop(_digest(credential), None)
+        address = self.address(scope)
+        self._refusals.spend(address)
+        self._count(AttemptKind.REFUSAL, address)
+
+    def take_counted(self) -> tuple[Attempts, ...]:
+        """Return what was counted since the last call."""
+        counted, self._counted = self._counted, Counter()
+        return tuple(Attempts(kind, subject, count) for (kind, subject), count in counted.items())
+
+    def learn(self, counted: Iterable[Attempts]) -> None:
+        """Take in what other processes counted."""
+        for item in counted:
+            match item.kind:
+                case AttemptKind.ENROLLMENT:
+                    self._enrollments.spend(item.subject, item.count)
+                case AttemptKind.REFUSAL:
+                    self._refusals.spend(item.subject, item.count)
+                case AttemptKind.CREDENTIAL:
+                    self._trust(item.subject)
+
+    def _trust(self, digest: str) -> None:
         self._good.pop(digest, None)
         self._good[digest] = self._clock()
         if len(self._good) > _CREDENTIALS:
             self._good.popitem(last=False)
 
-    def refused(self, scope: Scope, credential: str) -> None:
-        """Take an attempt: the credential did not count."""
-        self._good.pop(_digest(credential), None)
-        self._refusals.spend(self.address(scope))
+    def _count(self, kind: AttemptKind, subject: str) -> None:
+        if len(self._counted) < self._MOST_COUNTED:
+            self._counted[kind, subject] += 1
 
     def address(self, scope: Scope) -> str:
         """Return the client's address, of IPv6 its network: the peer's own, or what trusted proxies say."""
@@ -199,5 +236,5 @@ def _parse_hop(text: str) -> Address | None:
     return _parse(text if with_port is None else with_port[1] or with_port[2])
 
 
-def _digest(credential: str) -> bytes:
-    return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).digest()
+def _digest(credential: str) -> str:
+    return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).hexdigest()

@@ -6,6 +6,7 @@ are what the API shows; numbers are keys inside the database and begin every hot
 
 from __future__ import annotations
 
+from gatepost.controlplane.ports.attempts import AttemptKind, Attempts, SharedAttempts
 from gatepost.controlplane.ports.audit_log import Actor, ActorKind, AuditEntry, AuditFilter, AuditLine, AuditLog
 from gatepost.controlplane.ports.certificates import Certificates, UploadedCertificate
 from gatepost.controlplane.ports.checks import Checks, StoredCheck
@@ -44,6 +45,8 @@ __all__ = [
     "Activity",
     "Actor",
     "ActorKind",
+    "AttemptKind",
+    "Attempts",
     "AuditEntry",
     "AuditFilter",
     "AuditLine",
@@ -83,6 +86,7 @@ __all__ = [
     "Results",
     "Secrets",
     "SerialNumbers",
+    "SharedAttempts",
     "SharedStorage",
     "Storage",
     "StoredCheck",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from gatepost.controlplane.ports.attempts import SharedAttempts
     from gatepost.controlplane.ports.audit_log import AuditLog
     from gatepost.controlplane.ports.certificates import Certificates
     from gatepost.controlplane.ports.checks import Checks
@@ -49,6 +50,7 @@ class Records(Protocol):
     evidence: KeptEvidence
     log_chain: LogChain
     report_requests: ReportRequests
+    attempts: SharedAttempts
 
     def write_late(self) -> None:
         """Write what was put off because more of its kind was expected; the end of the transaction does so, too."""
