@@ -81,7 +81,7 @@ async def ask(
         answered.messages.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
-    await Front(routes, routes, around or surround())(scope, receive, send)
+    await Front(routes, routes, routes, around or surround())(scope, receive, send)
     return answered
 
 
@@ -156,7 +156,9 @@ async def test_a_websocket_is_closed() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Front(never, never, surround())({"type": "websocket", "path": "/device/x", "headers": []}, receive, send)
+    await Front(never, never, never, surround())(
+        {"type": "websocket", "path": "/device/x", "headers": []}, receive, send
+    )
     assert ["websocket.close"] == [message["type"] for message in sent]
 
 
@@ -208,8 +210,8 @@ async def test_an_answer_that_says_that_something_broke_names_the_request_as_the
         await front({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)
         return dict(sent[0]["headers"])
 
-    front = Front(respond, respond, surround())
-    found = [await headers(path) for path in ("/500", "/404", "/device/503", "/200")]
+    front = Front(respond, respond, respond, surround())
+    found = [await headers(path) for path in ("/500", "/404", "/device/503", "/access/200")]
     assert [b"request-1", None, b"request-3", None] == [item.get(b"x-request-id") for item in found]
     assert ["request-1", "request-2", "request-3", "request-4"] == named
     assert "" == REQUEST.get()

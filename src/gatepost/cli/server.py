@@ -56,6 +56,7 @@ class _CreateOptions(TypedDict):
     expires_in: str | None
     user_email: str | None
     scopes: tuple[str, ...]
+    apps: tuple[str, ...]
     account: str | None
     form: str
 
@@ -264,18 +265,21 @@ def token() -> None:
 
 
 @token.command()
-@click.argument("kind", type=Choice(["enrollment", "administrator"]))
+@click.argument("kind", type=Choice(["enrollment", "administrator", "proxy"]))
 @database_options
 @master_key_option
 @click.option("--name", default="", help="What it is for.")
 @click.option("--uses", type=click.IntRange(1, 1_000_000), help="Enrolments that it admits. [default: any number]")
-@click.option("--expires-in", help="Such as 24h. [default: enrolment 7 days, administrators' never]")
+@click.option("--expires-in", help="Such as 24h. [default: enrolment 7 days, others never]")
 @click.option("--user-email", help="Whose it is; for enrolment the user of the devices.")
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     help="How far an administrator's reaches, such as checks:read. Repeatable. [default: everything]",
+)
+@click.option(
+    "--app", "apps", multiple=True, help="An application that a proxy may ask for: its host or its id. Repeatable."
 )
 @click.option("--account", help="The account's id, where the database holds several.")
 @_format_option
@@ -286,8 +290,7 @@ def create(**options: Unpack[_CreateOptions]) -> None:
     from gatepost.wire.management.tokens import TokenBody
 
     given: dict[str, object] = {key: options[key] for key in ("kind", "name", "uses", "expires_in", "user_email")}
-    if options["scopes"]:
-        given["scopes"] = options["scopes"]
+    given |= {key: options[key] for key in ("scopes", "apps") if options[key]}
     storage, services = open_database(options["database"], options["master_key"])
     try:
         body = convert_strictly({key: value for key, value in given.items() if value is not None}, TokenBody, "")
@@ -340,6 +343,9 @@ def revoke(token_id: str, database: str, master_key: Path | None, account: str |
 
 
 def _of_flag(error: InputError) -> InputError:
-    """Name the flag where a use case names the field of a document: ``/expires_in`` is ``--expires-in``."""
+    """Name the flag where a use case names the field of a document: ``/expires_in`` is ``--expires-in``, ``/apps/0`` ``--app``."""
     field = error.field
-    return InputError(f"--{field[1:].replace('_', '-')}" if field[:1] == "/" else field, error.problem, error.allowed)
+    if field[:1] == "/":
+        name, listed, _ = field[1:].partition("/")
+        field = f"--{name.removesuffix('s') if listed else name}".replace("_", "-")
+    return InputError(field, error.problem, error.allowed)

@@ -17,7 +17,7 @@ from gatepost.controlplane.judgement import Appraised, Judged, Judgement
 from gatepost.controlplane.meanwhile import tell_meanwhile
 from gatepost.controlplane.overruling import end_changed
 from gatepost.controlplane.ports import SEEN_WITHIN, StoredResult
-from gatepost.controlplane.sharing import Proof, hold_against_sharing, tells_shared
+from gatepost.controlplane.sharing import Proof, hold_against_sharing, note_certificate, tells_shared
 from gatepost.core.log import is_news
 from gatepost.core.reason import Reason
 
@@ -137,24 +137,23 @@ def write(
     anew = rests_anew(known, judgement)
     appraised = judgement.appraised or _ANEW
     same = known is not None and known.result.certificate == result.certificate
-    records.results.put(
-        account,
-        StoredResult(
-            registration=registration,
-            check=check,
-            result=result,
-            expected=judgement.entry.expected,
-            received=judgement.entry.received,
-            logged_at=result.judged_at if known is None or news else known.logged_at,
-            repeats=repeats,
-            key_digest=judgement.key_digest,
-            traced=anew or (same and known is not None and known.traced),
-            claim_digest=judgement.digest,
-            appraised_at=appraised.at,
-            appraised_until=appraised.until,
-            valid_until=appraised.valid_until,
-        ),
+    newest = StoredResult(
+        registration=registration,
+        check=check,
+        result=result,
+        expected=judgement.entry.expected,
+        received=judgement.entry.received,
+        logged_at=result.judged_at if known is None or news else known.logged_at,
+        repeats=repeats,
+        key_digest=judgement.key_digest,
+        traced=anew or (same and known is not None and known.traced),
+        claim_digest=judgement.digest,
+        appraised_at=appraised.at,
+        appraised_until=appraised.until,
+        valid_until=appraised.valid_until,
     )
+    records.results.put(account, newest)
+    note_certificate(records, account, known, newest)
     if judgement.rests_on is not None and judgement.vouched_by is not None:
         # An auditor can verify the line in years to come, whatever has become of both by then.
         kept = (judgement.rests_on, judgement.vouched_by)

@@ -18,7 +18,7 @@ from gatepost.controlplane.evidence import DECIDED_ELSEWHERE, decode_held, judge
 from gatepost.controlplane.overruling import end_changed
 from gatepost.controlplane.ports import StoredCheck
 from gatepost.controlplane.received import describe_expected, describe_received
-from gatepost.controlplane.sharing import Proof, hold_against_sharing, proved_key
+from gatepost.controlplane.sharing import Proof, hold_against_sharing, note_certificate, proved_key
 from gatepost.core.check import Check
 from gatepost.core.evaluation import Status
 from gatepost.core.log import PostureEntry, is_news
@@ -195,6 +195,7 @@ def _write(
         traced=rests_on is not None or (stored.traced and result.certificate == stored.result.certificate),
     )
     records.results.put(account, judged)
+    note_certificate(records, account, stored, judged)
     if rests_on is not None:
         note_ground(records, account, (stored.registration, stored.check), rests_on)
     _renew(records, changed, evidence, result)

@@ -19,7 +19,7 @@ from gatepost.core.evaluation import Status
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
-    from gatepost.controlplane.ports import KeyHolder, Records
+    from gatepost.controlplane.ports import KeyHolder, Records, StoredResult
     from gatepost.core.evaluation import Evaluation
     from gatepost.core.result import Result
 
@@ -45,6 +45,15 @@ def proved_key(evaluation: Evaluation) -> bytes | None:
     if not isinstance(certificate, Certificate):
         return None
     return digest_of_key(certificate)
+
+
+def note_certificate(records: Records, account: int, before: StoredResult | None, after: StoredResult) -> None:
+    """Note which certificate a registration proved, where that is news: by it a proxy tells which device it is."""
+    certificate, key = after.result.certificate, after.key_digest
+    if certificate is None or key is None:
+        return
+    if before is None or (before.result.certificate, before.key_digest) != (certificate, key):
+        records.proved_certificates.put(account, certificate, key, after.registration)
 
 
 def note_proof(

@@ -25,6 +25,7 @@ from gatepost.storage.footings import SqlFootings
 from gatepost.storage.keybox import Keybox
 from gatepost.storage.locks import take_turn, try_house
 from gatepost.storage.posture_log import SqlPostureLog
+from gatepost.storage.proved_certificates import SqlProvedCertificates
 from gatepost.storage.proved_keys import SqlProvedKeys
 from gatepost.storage.report_requests import SqlReportRequests
 from gatepost.storage.resources import SqlResources
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         KeptEvidence,
         LogChain,
         PostureLog,
+        ProvedCertificates,
         ProvedKeys,
         Records,
         ReportRequests,
@@ -101,6 +103,7 @@ class SqlRecords:
         self.evidence: KeptEvidence = evidence
         self.report_requests: ReportRequests = SqlReportRequests(connection)
         self.attempts: SharedAttempts = SqlSharedAttempts(connection)
+        self.proved_certificates: ProvedCertificates = SqlProvedCertificates(connection)
 
     def write_late(self) -> None:
         """Write what was put off, registrations first and the logs last."""

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from gatepost.controlplane.ports import Resource
 from gatepost.errors import NotFoundError
 from gatepost.storage.bounds import MAXIMUM_RESOURCES, refuse_more
-from gatepost.storage.tables import resources
+from gatepost.storage.tables import accounts, resources
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -38,6 +38,9 @@ _CHILDREN = _SELECT.where(*_OF_KIND, resources.c.parent_id == bindparam("of_pare
 _CHANGED = ("name", "parent_id", "document", "options", "updated_at")
 _REPLACE = update(resources).where(*_THIS).values({name: bindparam(name) for name in _CHANGED})
 _REMOVE = delete(resources).where(*_THIS)
+_OF_ACCOUNT = accounts.c.number == bindparam("of_account")
+_VERSION = select(accounts.c.access_version).where(_OF_ACCOUNT)
+_RAISE = update(accounts).where(_OF_ACCOUNT).values(access_version=accounts.c.access_version + 1)
 
 
 def _resource(row: AnyRow) -> Resource:
@@ -68,6 +71,7 @@ class SqlResources:
         values = msgspec.structs.asdict(resource)
         values["public_id"] = values.pop("id")
         del values["number"]
+        self._raise_version(resource.account)
         return msgspec.structs.replace(resource, number=self._connection.scalars(_ADD, values).one())
 
     def find(self, account: int, kind: str, resource_id: str) -> Resource | None:
@@ -88,10 +92,19 @@ class SqlResources:
         changed |= _key(resource.account, resource.kind, resource.id)
         if self._connection.execute(_REPLACE, changed).rowcount != 1:
             raise NotFoundError(resource.kind, resource.id)
+        self._raise_version(resource.account)
 
     def remove(self, account: int, kind: str, resource_id: str) -> bool:
         """Forget one; False when there is none."""
+        self._raise_version(account)
         return self._connection.execute(_REMOVE, _key(account, kind, resource_id)).rowcount == 1
+
+    def version(self, account: int) -> int:
+        """Return a number that rises with every change of the account's resources (0 at first)."""
+        return self._connection.scalar(_VERSION, {"of_account": account}) or 0
+
+    def _raise_version(self, account: int) -> None:
+        self._connection.execute(_RAISE, {"of_account": account})
 
 
 def _key(account: int, kind: str, resource_id: str) -> dict[str, object]:

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from gatepost.storage import attempts, chain_tables, denial_tables, evidence_tables, report_requests
+from gatepost.storage import (
+    attempts,
+    chain_tables,
+    denial_tables,
+    evidence_tables,
+    proved_certificates,
+    report_requests,
+)
 from gatepost.storage.tables import REVISIONS, metadata
 
-__all__ = ["REVISIONS", "attempts", "chain_tables", "denial_tables", "evidence_tables", "metadata", "report_requests"]
+__all__ = [
+    "REVISIONS",
+    "attempts",
+    "chain_tables",
+    "denial_tables",
+    "evidence_tables",
+    "metadata",
+    "proved_certificates",
+    "report_requests",
+]

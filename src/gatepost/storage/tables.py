@@ -110,6 +110,7 @@ accounts = Table(
     Column("public_id", Text, nullable=False, unique=True),
     integer("created_at"),
     Column("checks_version", BigInteger, nullable=False, server_default=text("0")),
+    Column("access_version", BigInteger, nullable=False, server_default=text("0")),
     sqlite_autoincrement=True,
 )
 

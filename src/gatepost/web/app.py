@@ -1,6 +1,7 @@
 """The route table: where each path leads. Read this first.
 
     /device/…                          web/device.py        agents: enrolment, checks, reports (plain ASGI, the hot routes)
+    /access/v1/decide                  web/decisions.py     proxies: may this request pass (plain ASGI, the other hot route)
     /client/v4/accounts/{account_id}   web/management.py    what clients of the reference speak
                                        web/devices.py       the same for devices and their registrations
     /client/v4/…/{account_id}/access   web/access.py        applications, policies, groups; web/service_tokens.py, web/people.py
@@ -22,11 +23,13 @@ from typing import TYPE_CHECKING, cast
 from litestar import Litestar, Router
 from litestar.di import Provide
 
+from gatepost.controlplane.access.deciding import Access
 from gatepost.controlplane.administration.services import Services  # noqa: TC001 - Litestar reads what it injects.
 from gatepost.web.access import ACCESS_ROUTES
 from gatepost.web.access_additions import ADDED_ACCESS_ROUTES
 from gatepost.web.additions import ADDED_ROUTES
 from gatepost.web.auth import admit
+from gatepost.web.decisions import DecisionApi
 from gatepost.web.denials import DENIAL_ROUTES
 from gatepost.web.device_filters import provide_device_list, provide_registration_list
 from gatepost.web.devices import DEVICE_ROUTES
@@ -50,7 +53,8 @@ if TYPE_CHECKING:
 
 def create_app(services: Services, device: Application, around: Surroundings) -> Front:
     """Put the routes together; ``device`` is the application that answers agents."""
-    return Front(cast("Application", create_routes(services, around.limits)), device, around)
+    decisions = DecisionApi(Access(services.storage, services.now), around.limits)
+    return Front(cast("Application", create_routes(services, around.limits)), device, decisions, around)
 
 
 def create_routes(services: Services, limits: Limits) -> Litestar:

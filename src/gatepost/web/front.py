@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MAXIMUM_BODY: Final = 64 * 1024
 """The largest body in bytes, but for uploads of certificates and lists of serial numbers."""
 DEVICE_PREFIX: Final = "/device/"
+DECISION_PREFIX: Final = "/access/"
 _HEADERS: Final = {
     b"cache-control": b"no-store",
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
@@ -43,13 +44,17 @@ _METHODS: Final = {"HEAD": "GET", "OPTIONS": "TRACE"}
 
 
 class Front:
-    """The outermost ASGI application: ``device`` answers below ``/device/``, ``routes`` nearly everywhere else."""
+    """The outermost ASGI application: ``device`` answers below ``/device/``, ``routes`` nearly everywhere else.
 
-    def __init__(self, routes: Application, device: Application, around: Surroundings) -> None:
-        """Take the two applications, and what stands around them."""
+    ``decisions`` answers proxies below ``/access/``.
+    """
+
+    def __init__(self, routes: Application, device: Application, decisions: Application, around: Surroundings) -> None:
+        """Take the three applications, and what stands around them."""
         self.routes = routes
         self.around = around
         self._device = device
+        self._decisions = decisions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand on the server's own start and stop."""
@@ -64,6 +69,8 @@ class Front:
                 marked = self._marked(send, request_id)
                 if scope["path"].startswith(DEVICE_PREFIX) and not _has_two_hosts(scope):
                     await self._device(scope, receive, marked)
+                elif scope["path"].startswith(DECISION_PREFIX) and not _has_two_hosts(scope):
+                    await self._decisions(scope, receive, marked)
                 else:
                     await self._lead(scope, receive, marked)
             finally:

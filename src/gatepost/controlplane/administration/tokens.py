@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.administration.access.proxies import find_apps
 from gatepost.controlplane.administration.audit import Change, record_change
 from gatepost.controlplane.administration.services import Caller
 from gatepost.controlplane.ports import Actor, ActorKind, Token
@@ -54,7 +55,7 @@ def add_token(services: Services, records: Records, account: int, wanted: TokenB
         kind=wanted.kind,
         name=wanted.name,
         digest=_digest(text),
-        scopes=tuple(map(str, _scopes(services, wanted))),
+        scopes=_reach(services, records, account, wanted),
         created_at=now,
         expires_at=_end(services, wanted, now),
         uses_left=wanted.uses,
@@ -65,6 +66,15 @@ def add_token(services: Services, records: Records, account: int, wanted: TokenB
     change = Change(action="create", kind="token", reference=token.id, after=show_token(token))
     record_change(services, records, account, change)
     return NewToken(**msgspec.structs.asdict(show_token(token)), token=text)
+
+
+def _reach(services: Services, records: Records, account: int, wanted: TokenBody) -> tuple[str, ...]:
+    """Return how far a token reaches: its scopes, or a proxy's applications. Raises `InputError` or `ForbiddenError`."""
+    if wanted.kind is not TokenKind.PROXY:
+        return tuple(map(str, _scopes(services, wanted)))
+    if not reaches(services.scopes, Scope.TOKENS_WRITE):
+        raise ForbiddenError(Scope.TOKENS_WRITE)
+    return find_apps(records, account, wanted.apps or ())
 
 
 def _scopes(services: Services, wanted: TokenBody) -> tuple[Scope, ...]:
@@ -103,7 +113,7 @@ def _life(wanted: TokenBody) -> int | None:
     if wanted.expires_in:
         return parse_duration(wanted.expires_in, "/expires_in")
     given = wanted.expires_in is None
-    return None if given or wanted.kind is TokenKind.ADMINISTRATOR else DEFAULT_ENROLLMENT_LIFE
+    return None if given or wanted.kind is not TokenKind.ENROLLMENT else DEFAULT_ENROLLMENT_LIFE
 
 
 def list_tokens(services: Services, account: int, kind: TokenKind | None) -> tuple[TokenObject, ...]:
@@ -124,6 +134,7 @@ def revoke_token(services: Services, account: int, token_id: str) -> None:
 
 def show_token(token: Token) -> TokenObject:
     """Show a token, without anything that its text could be found from."""
+    proxy = token.kind == TokenKind.PROXY
     return TokenObject(
         id=token.id,
         kind=TokenKind(token.kind),
@@ -132,7 +143,8 @@ def show_token(token: Token) -> TokenObject:
         expires_at=_maybe(token.expires_at),
         uses_left=token.uses_left,
         user_email=token.user_email,
-        scopes=tuple(map(Scope, token.scopes)),
+        scopes=() if proxy else tuple(map(Scope, token.scopes)),
+        apps=token.scopes if proxy else (),
         created_by=token.created_by,
         revoked_at=_maybe(token.revoked_at),
     )

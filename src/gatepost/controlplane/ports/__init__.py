@@ -27,6 +27,7 @@ from gatepost.controlplane.ports.fleet import (
 from gatepost.controlplane.ports.footings import Footing, Footings
 from gatepost.controlplane.ports.log_chain import ChainedLine, LogChain, LogHead, StoredCheckpoint
 from gatepost.controlplane.ports.posture_log import EVERY_LINE, LogFilter, PostureLine, PostureLog
+from gatepost.controlplane.ports.proved_certificates import ProvedCertificates
 from gatepost.controlplane.ports.proved_keys import KeyHolder, ProvedKeys
 from gatepost.controlplane.ports.report_requests import ReportRequests
 from gatepost.controlplane.ports.resources import Resource, Resources
@@ -74,6 +75,7 @@ __all__ = [
     "OwnedSerial",
     "PostureLine",
     "PostureLog",
+    "ProvedCertificates",
     "ProvedKeys",
     "Records",
     "Registration",

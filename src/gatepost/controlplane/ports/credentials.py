@@ -16,7 +16,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """A credential, stored as the SHA-256 of its text. ``kind``: ``administrator`` or ``enrollment``; more kinds will come."""
+    """A credential, stored as the SHA-256 of its text. ``kind``: ``administrator``, ``enrollment`` or ``proxy``."""
 
     id: str
     account: int
@@ -24,6 +24,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     digest: bytes
     scopes: tuple[str, ...] = ()
+    """How far it reaches; of a proxy the ids of the applications that it may ask for."""
     created_at: int
     expires_at: int | None = None
     uses_left: int | None = None

@@ -42,6 +42,10 @@ class Resources(Protocol):
         """Write name, parent, document, options and updated_at anew. Raises NotFoundError when there is no such resource."""
         ...
 
+    def version(self, account: int) -> int:
+        """Return a number that rises with every change of the account's resources (0 at first)."""
+        ...
+
     def remove(self, account: int, kind: str, resource_id: str) -> bool:
         """Forget one; False when there is none."""
         ...

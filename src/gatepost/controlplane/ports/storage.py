@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports.footings import Footings
     from gatepost.controlplane.ports.log_chain import LogChain
     from gatepost.controlplane.ports.posture_log import PostureLog
+    from gatepost.controlplane.ports.proved_certificates import ProvedCertificates
     from gatepost.controlplane.ports.proved_keys import ProvedKeys
     from gatepost.controlplane.ports.report_requests import ReportRequests
     from gatepost.controlplane.ports.resources import Resources
@@ -51,6 +52,7 @@ class Records(Protocol):
     log_chain: LogChain
     report_requests: ReportRequests
     attempts: SharedAttempts
+    proved_certificates: ProvedCertificates
 
     def write_late(self) -> None:
         """Write what was put off because more of its kind was expected; the end of the transaction does so, too."""

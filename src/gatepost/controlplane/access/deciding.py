@@ -1,0 +1,166 @@
+"""Deciding: the one use case of proxies. A question comes from a proxy that is known, or it is refused.
+
+Everything that decides is read from the database in one transaction; only what is compiled from an account's resources is
+kept, and used while the database has their version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from gatepost.controlplane.access.identifying import (
+    Identified,
+    common_names,
+    find_service_token,
+    identify_device,
+    standings_of,
+)
+from gatepost.controlplane.access.places import find_application
+from gatepost.controlplane.access.view import AccessView, read_versions, read_view
+from gatepost.core.decision import CompiledApplication, Verdict, decide
+from gatepost.core.matching import Asker
+from gatepost.core.policy import Application, Binding
+from gatepost.core.reason import Reason
+from gatepost.errors import CredentialError
+from gatepost.wire.management.tokens import TokenKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from ipaddress import IPv4Address, IPv6Address
+
+    from gatepost.controlplane.ports import Records, Storage, Token
+
+_REMEMBERED: Final = 64
+"""Accounts whose views are kept; the one that was longest not asked for is read again."""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that a proxy asks about, as the proxy's own configuration hands it on."""
+
+    credential: str
+    """The proxy's token."""
+    app: str
+    """The host for which the proxy's configuration is: a constant in it."""
+    host: str
+    target: str
+    address: str
+    certificate: bytes | None = None
+    """SHA-256 of the client certificate of the TLS connection; None: there is none."""
+    certificate_der: bytes | None = None
+    client_id: str = ""
+    client_secret: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict, and on whom and what it was."""
+
+    verdict: Verdict
+    application: Application | None = None
+    registration: str | None = None
+    device: str | None = None
+    email: str | None = None
+
+
+_NOT_ALLOWED: Final = Answer(verdict=Verdict(allowed=False, reasons=(Reason.PROXY_NOT_ALLOWED,)))
+
+
+class Access:
+    """What proxies ask. Safe to use from many threads."""
+
+    def __init__(self, storage: Storage, now: Callable[[], int]) -> None:
+        """Take the database, and a clock in ms."""
+        self._storage = storage
+        self._now = now
+        self._views: dict[int, AccessView] = {}
+
+    def decide(self, question: Question) -> Answer:
+        """Answer one question.
+
+        Raises `CredentialError` where no proxy's token counts, and StorageError where the database cannot be read.
+        """
+        now = self._now()
+        with self._storage.reading() as records:
+            token = records.tokens.find(hashlib.sha256(question.credential.encode()).digest())
+            if token is None or not _counts(token, now):
+                raise CredentialError("this is no proxy's token that counts")
+            view = self._view(records, token.account)
+            found = _find(view, token, question)
+            return _NOT_ALLOWED if found is None else _decide(records, view, found, question, token.account, now)
+
+    def _view(self, records: Records, account: int) -> AccessView:
+        known = self._views.pop(account, None)
+        if known is None or known.versions != read_versions(records, account):
+            known = read_view(records, account)
+        self._views[account] = known
+        if len(self._views) > _REMEMBERED:
+            self._views.pop(next(iter(self._views)), None)
+        return known
+
+
+def _counts(token: Token, now: int) -> bool:
+    ended = token.expires_at is not None and token.expires_at <= now
+    return token.kind == TokenKind.PROXY and token.revoked_at is None and not ended
+
+
+def _find(view: AccessView, token: Token, question: Question) -> CompiledApplication | None:
+    """Return the application that is asked for, where the proxy's configuration and its token are for it."""
+    applications = [item.application for item in view.applications]
+    asked = find_application(applications, question.host, question.target)
+    if asked is None or asked.id not in token.scopes:
+        return None
+    if find_application([asked], question.app, question.target) is None:
+        return None
+    return next(item for item in view.applications if item.application.id == asked.id)
+
+
+def _decide(
+    records: Records, view: AccessView, found: CompiledApplication, question: Question, account: int, now: int
+) -> Answer:
+    device = identify_device(records, account, question.certificate, now)
+    registration = device.registration
+    email = None if registration is None else registration.user_email
+    app_id = found.application.id
+    asker = Asker(
+        now=now,
+        address=_address(question.address),
+        email=email,
+        registration=None if registration is None else registration.id,
+        binding=None if registration is None else Binding.MUTUAL_TLS,
+        absence=device.absence,
+        common_names=common_names(records, account, view, question.certificate_der, now),
+        service_token=find_service_token(view, question.client_id, question.client_secret, now),
+        standings={} if registration is None else standings_of(records, view, registration),
+        exempted=_is_exempted(view, app_id, device, email, now),
+    )
+    return Answer(
+        verdict=decide(found, asker),
+        application=found.application,
+        registration=asker.registration,
+        device=None if registration is None else registration.device.name,
+        email=email,
+    )
+
+
+def _is_exempted(view: AccessView, app_id: str, device: Identified, email: str | None, now: int) -> bool:
+    registration = None if device.registration is None else device.registration.id
+    return any(
+        item.app_id == app_id
+        and item.stored.ends_at > now
+        and (
+            (item.stored.registration_id is not None and item.stored.registration_id == registration)
+            or (item.stored.user_email is not None and item.stored.user_email == email)
+        )
+        for item in view.exemptions
+    )
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,0 +1,227 @@
+"""What proxies ask for each request: ``/access/v1/decide``, a plain ASGI route beside the devices'.
+
+An answer of 2xx says "let in" and nothing else does: 403 refuses, 503 says that nothing can be decided now. Only the headers
+that a shipped proxy configuration sets are read; one that comes twice, in another spelling, or with bytes that none of ours
+has, is a refusal, since a client could have sent it. The body is never read.
+
+    X-Gatepost-Proxy          the proxy's token
+    X-Gatepost-App            the host that the proxy's configuration is for: a constant in it
+    X-Gatepost-Host           the Host that the client named
+    X-Gatepost-Target         path and query as the client sent them; or they stand behind the route's own path
+    X-Gatepost-Address        the client's address
+    X-Gatepost-Certificate    of the TLS connection: escaped PEM, or base64 of DER; empty: there is none
+    X-Gatepost-Fingerprint    the same by its SHA-256 in hex, where a proxy has no more
+    CF-Access-Client-Id, CF-Access-Client-Secret    a service token, as the client sent it
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+import msgspec
+import structlog
+
+from gatepost.controlplane.access.deciding import Access, Answer, Question
+from gatepost.core.pem import scan_pem
+from gatepost.core.reason import Reason
+from gatepost.errors import CredentialError, StorageError, TooManyAttemptsError
+from gatepost.web.surroundings import REQUEST
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from gatepost.web.limits import Limits
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PREFIX: Final = "/access/"
+DECIDE: Final = "/access/v1/decide"
+_OURS: Final = b"x-gatepost-"
+_NEEDED: Final = ("proxy", "app", "host", "address")
+_KNOWN: Final = frozenset({*_NEEDED, "target", "certificate", "fingerprint"})
+_CLIENT_ID: Final = b"cf-access-client-id"
+_CLIENT_SECRET: Final = b"cf-access-client-secret"
+_VISIBLE: Final = re.compile(rb"[\x20-\x7e\t]*")
+_LONGEST: Final = 24 * 1024
+"""Bytes of one header: a certificate of 16 KiB in base64."""
+_PEM: Final = "-----BEGIN "
+_Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""A status, headers beside the usual ones, and a body."""
+_log = structlog.get_logger("gatepost.access")
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """What a refused program reads: nothing of what would have been let in."""
+
+    decision: str = "deny"
+    reasons: tuple[str, ...]
+    reference: str
+    """By which an administrator finds the decision in the log."""
+
+
+class DecisionApi:
+    """The ASGI application under ``/access/``."""
+
+    def __init__(self, access: Access, limits: Limits) -> None:
+        """Take the use case, and the limits of credentials that do not count."""
+        self._access = access
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        del receive
+        status, headers, body = await self._answer(scope)
+        fixed = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+        if body:
+            fixed += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope) -> _Reply:
+        reference = REQUEST.get()
+        try:
+            answer = await self._ask(scope)
+        except CredentialError:
+            return _refuse(403, (Reason.PROXY_NOT_ALLOWED,), reference)
+        except TooManyAttemptsError as error:
+            status, told, body = _refuse(429, (Reason.PROXY_NOT_ALLOWED,), reference)
+            return status, [*told, (b"retry-after", str(error.retry_after).encode())], body
+        except StorageError as error:
+            _log.error("cannot decide", reference=reference, detail=error.detail)
+            return _refuse(503, (), reference)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, nobody is let in and no traceback is shown.
+            _log.exception("cannot decide", reference=reference, error=type(error).__name__)
+            return _refuse(403, (Reason.EVALUATION_CRASHED,), reference)
+        _note(answer, reference)
+        if answer.verdict.allowed:
+            return 204, _tell(answer, reference), b""
+        return _refuse(403, answer.verdict.reasons, reference)
+
+    async def _ask(self, scope: Scope) -> Answer:
+        question = read_question(scope)
+        if question is None:
+            raise CredentialError("this is not what a proxy sends whose configuration is ours")
+        self._limits.admit(scope, question.credential)
+        try:
+            answer = await asyncio.to_thread(self._access.decide, question)
+        except CredentialError:
+            self._limits.refused(scope, question.credential)
+            raise
+        self._limits.counted(question.credential)
+        return answer
+
+
+def _refuse(status: int, reasons: tuple[Reason, ...], reference: str) -> _Reply:
+    body = msgspec.json.encode(Refused(reasons=tuple(map(str, reasons)), reference=reference))
+    told = [(b"x-gatepost-reference", reference.encode()), (b"x-gatepost-reasons", ",".join(reasons).encode())]
+    return status, told, body
+
+
+def _tell(answer: Answer, reference: str) -> list[tuple[bytes, bytes]]:
+    """Give what a proxy may hand on to the application."""
+    told = {
+        "reference": reference,
+        "policy": answer.verdict.policy_id,
+        "registration": answer.registration,
+        "email": answer.email,
+        "binding": answer.verdict.binding,
+        "evidence": answer.verdict.evidence,
+        "reasons": ",".join(answer.verdict.reasons),
+    }
+    # An address of e-mail may have letters that no header has; a name is never split or cut, it is left out.
+    return [
+        (f"x-gatepost-{name}".encode(), value.encode())
+        for name, value in told.items()
+        if value and value.isascii() and value.isprintable()
+    ]
+
+
+def _note(answer: Answer, reference: str) -> None:
+    verdict = answer.verdict
+    write = _log.debug if verdict.allowed and not verdict.reasons else _log.info
+    write(
+        "let in" if verdict.allowed else "refused",
+        reference=reference,
+        application=None if answer.application is None else answer.application.name,
+        registration=answer.registration,
+        user=answer.email,
+        policy=verdict.policy_id,
+        reasons=list(verdict.reasons),
+        unmet=[f"{item.policy_id} {item.place}" for item in verdict.unmet],
+        binding=verdict.binding,
+        evidence=verdict.evidence,
+        evidence_age=verdict.evidence_age,
+    )
+
+
+def read_question(scope: Scope) -> Question | None:
+    """Read a question from a request's head; None where it is not what a shipped configuration sends."""
+    told = _headers(scope["headers"])
+    target = _target(scope, told)
+    if told is None or target is None or any(name not in told for name in _NEEDED):
+        return None
+    try:
+        der = _certificate(told.get("certificate", ""))
+        fingerprint = bytes.fromhex(told.get("fingerprint", ""))
+    except ValueError:
+        return None
+    if len(fingerprint) not in {0, hashlib.sha256().digest_size}:
+        return None
+    return Question(
+        credential=told["proxy"],
+        app=told["app"],
+        host=told["host"],
+        target=target,
+        address=told["address"],
+        certificate=hashlib.sha256(der).digest() if der else fingerprint or None,
+        certificate_der=der or None,
+        client_id=told.get("client-id", ""),
+        client_secret=told.get("client-secret", ""),
+    )
+
+
+def _target(scope: Scope, told: dict[str, str] | None) -> str | None:
+    """Return what the client asks for: the header, or what stands behind the route's own path; never both."""
+    raw = scope.get("raw_path") or scope["path"].encode()
+    path = raw.partition(b"?")[0].decode("latin-1")
+    behind = path.removeprefix(DECIDE)
+    if told is None or not path.startswith(DECIDE) or bool(behind) is ("target" in told):
+        return None
+    query = scope.get("query_string", b"").decode("latin-1")
+    return told.get("target") or (f"{behind}?{query}" if query else behind)
+
+
+def _headers(given: list[tuple[bytes, bytes]]) -> dict[str, str] | None:
+    """Return our headers, each by its name without the prefix; None where one is not as our configurations send it."""
+    told: dict[str, str] = {}
+    for name, value in given:
+        plain = name.lower().replace(b"_", b"-")
+        if plain.startswith(_OURS):
+            key = plain.removeprefix(_OURS).decode("latin-1")
+            wrong = key not in _KNOWN
+        elif plain in {_CLIENT_ID, _CLIENT_SECRET}:
+            key, wrong = plain.removeprefix(b"cf-access-").decode(), False
+        else:
+            continue
+        if wrong or b"_" in name or key in told or len(value) > _LONGEST or not _VISIBLE.fullmatch(value):
+            return None
+        told[key] = value.decode("ascii")
+    return told
+
+
+def _certificate(text: str) -> bytes:
+    """Read the certificate of a connection to DER, "" to nothing; raises ValueError."""
+    plain = unquote(text) if "%" in text else text
+    if not plain.startswith(_PEM):
+        return b64decode(plain, validate=True)
+    (block,) = scan_pem(plain)
+    if block.label != "CERTIFICATE" or not block.content:
+        raise ValueError(block.label)
+    return block.content
