@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "agent": "The agent: enrols this device and reports.",
     "preview": "What a draft of a rule would come to, before it is saved.",
     "verify-log": "An exported log: whether each line is as it was written.",
+    "proxy-config": "The configuration of a proxy that asks about each request.",
     "simulate": "A fleet of simulated devices against a server of your own.",
     "demo": "The whole story on this machine.",
 }

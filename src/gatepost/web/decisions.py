@@ -30,6 +30,7 @@ from gatepost.controlplane.access.deciding import Access, Answer, Question
 from gatepost.core.pem import scan_pem
 from gatepost.core.reason import Reason
 from gatepost.errors import CredentialError, StorageError, TooManyAttemptsError
+from gatepost.web.refusals import REFUSED, answer_refused, write_story
 from gatepost.web.surroundings import REQUEST
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ class DecisionApi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         del receive
+        if scope["path"] == REFUSED:
+            await answer_refused(scope, send)
+            return
         status, headers, body = await self._answer(scope)
         fixed = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
         if body:
@@ -102,7 +106,8 @@ class DecisionApi:
         _note(answer, reference)
         if answer.verdict.allowed:
             return 204, _tell(answer, reference), b""
-        return _refuse(403, answer.verdict.reasons, reference)
+        status, told, body = _refuse(403, answer.verdict.reasons, reference)
+        return status, [*told, (b"x-gatepost-page", write_story(answer, reference))], body
 
     async def _ask(self, scope: Scope) -> Answer:
         question = read_question(scope)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.access.asking import MENDED_BY_A_REPORT, Asking
 from gatepost.controlplane.access.identifying import (
     Identified,
     common_names,
@@ -23,13 +24,13 @@ from gatepost.controlplane.access.places import find_application
 from gatepost.controlplane.access.view import AccessView, read_versions, read_view
 from gatepost.core.decision import CompiledApplication, Verdict, decide
 from gatepost.core.matching import Asker
-from gatepost.core.policy import Application, Binding
+from gatepost.core.policy import Application, Binding, Posture
 from gatepost.core.reason import Reason
 from gatepost.errors import CredentialError
 from gatepost.wire.management.tokens import TokenKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from ipaddress import IPv4Address, IPv6Address
 
     from gatepost.controlplane.ports import Records, Storage, Token
@@ -55,6 +56,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     client_secret: str = ""
 
 
+class FailedCheck(msgspec.Struct, frozen=True):
+    """A check that kept somebody out, by its name, why, and what its administrator has to say of that."""
+
+    name: str
+    reasons: tuple[Reason, ...]
+    message: str
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict, and on whom and what it was."""
 
@@ -63,6 +72,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     registration: str | None = None
     device: str | None = None
     email: str | None = None
+    failed: tuple[FailedCheck, ...] = ()
+    """The checks that a refusal rests on."""
 
 
 _NOT_ALLOWED: Final = Answer(verdict=Verdict(allowed=False, reasons=(Reason.PROXY_NOT_ALLOWED,)))
@@ -76,6 +87,7 @@ class Access:
         self._storage = storage
         self._now = now
         self._views: dict[int, AccessView] = {}
+        self._asking = Asking(storage, now)
 
     def decide(self, question: Question) -> Answer:
         """Answer one question.
@@ -89,7 +101,13 @@ class Access:
                 raise CredentialError("this is no proxy's token that counts")
             view = self._view(records, token.account)
             found = _find(view, token, question)
-            return _NOT_ALLOWED if found is None else _decide(records, view, found, question, token.account, now)
+            if found is None:
+                return _NOT_ALLOWED
+            device = identify_device(records, token.account, question.certificate, now)
+            answer = _decide(records, view, found, question, device, now)
+        if device.registration is not None and not answer.verdict.allowed and _waits(answer.verdict):
+            self._asking.ask(device.registration)
+        return answer
 
     def _view(self, records: Records, account: int) -> AccessView:
         known = self._views.pop(account, None)
@@ -118,9 +136,8 @@ def _find(view: AccessView, token: Token, question: Question) -> CompiledApplica
 
 
 def _decide(
-    records: Records, view: AccessView, found: CompiledApplication, question: Question, account: int, now: int
+    records: Records, view: AccessView, found: CompiledApplication, question: Question, device: Identified, now: int
 ) -> Answer:
-    device = identify_device(records, account, question.certificate, now)
     registration = device.registration
     email = None if registration is None else registration.user_email
     app_id = found.application.id
@@ -131,18 +148,32 @@ def _decide(
         registration=None if registration is None else registration.id,
         binding=None if registration is None else Binding.MUTUAL_TLS,
         absence=device.absence,
-        common_names=common_names(records, account, view, question.certificate_der, now),
+        common_names=common_names(records, view, question.certificate_der, now),
         service_token=find_service_token(view, question.client_id, question.client_secret, now),
         standings={} if registration is None else standings_of(records, view, registration),
         exempted=_is_exempted(view, app_id, device, email, now),
     )
+    verdict = decide(found, asker)
     return Answer(
-        verdict=decide(found, asker),
+        verdict=verdict,
         application=found.application,
         registration=asker.registration,
         device=None if registration is None else registration.device.name,
         email=email,
+        failed=() if verdict.allowed else tuple(_failed(view, verdict)),
     )
+
+
+def _failed(view: AccessView, verdict: Verdict) -> Iterator[FailedCheck]:
+    named = {asked.id: asked for asked in view.checks.values()}
+    for item in verdict.unmet:
+        if isinstance(item.rule, Posture) and item.rule.check_id in named:
+            asked = named[item.rule.check_id]
+            yield FailedCheck(asked.name, item.reasons, asked.message)
+
+
+def _waits(verdict: Verdict) -> bool:
+    return not MENDED_BY_A_REPORT.isdisjoint(verdict.reasons)
 
 
 def _is_exempted(view: AccessView, app_id: str, device: Identified, email: str | None, now: int) -> bool:

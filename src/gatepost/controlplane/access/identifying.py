@@ -48,9 +48,7 @@ def identify_device(records: Records, account: int, certificate: bytes | None, n
     return Identified(found if found is not None and found.counts else None)
 
 
-def common_names(
-    records: Records, account: int, view: AccessView, der: bytes | None, now: int
-) -> tuple[str, ...] | None:
+def common_names(records: Records, view: AccessView, der: bytes | None, now: int) -> tuple[str, ...] | None:
     """Return the common names of a client certificate; None where it is none of the account's CAs, or not valid now.
 
     The proxy says that the client has its key, and nothing else of what it says counts.
@@ -59,7 +57,7 @@ def common_names(
     if view.client is None or not isinstance(certificate, Certificate):
         return None
     findings = Findings(candidates=(Candidate(certificate=certificate, location=_CONNECTION),))
-    denied = find_denied(records, account, (certificate.der,))
+    denied = find_denied(records, view.account, (certificate.der,))
     instant = datetime.fromtimestamp(now / 1000, UTC)
     if evaluate(view.client, _NO_FACTS, findings, instant, denied).status is not Status.PASS:
         return None

@@ -17,7 +17,7 @@ from gatepost.controlplane.administration.access.documents import (
     POLICY,
     SERVICE_TOKEN,
 )
-from gatepost.controlplane.checks import parse_authorities, system_asked
+from gatepost.controlplane.checks import parse_authorities, parse_options, system_asked
 from gatepost.core.check import Check, OperatingSystem, Purpose
 from gatepost.core.decision import CompiledApplication, compile_application
 from gatepost.core.reason import Reason
@@ -39,10 +39,17 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A check as decisions see it: whose devices it asks, and from which of its versions on results count."""
 
     id: str
+    name: str
+    message: str
+    """What the device's user reads when it fails."""
     system: OperatingSystem | None
     minimum_version: int
     absence: Reason
     """Why nothing of it counts where ``system`` is None."""
+
+
+class _Named(msgspec.Struct, frozen=True):
+    name: str = ""
 
 
 class ServiceToken(msgspec.Struct, frozen=True):
@@ -62,6 +69,7 @@ class Exemption(msgspec.Struct, frozen=True):
 class AccessView(msgspec.Struct, frozen=True, kw_only=True):
     """An account's part in decisions."""
 
+    account: int
     versions: tuple[int, int]
     """Of the account's resources, and of its checks."""
     applications: tuple[CompiledApplication, ...]
@@ -82,6 +90,7 @@ def read_versions(records: Records, account: int) -> tuple[int, int]:
 def read_view(records: Records, account: int) -> AccessView:
     """Read an account's view. Raises `InputError` or KeyError where something stored cannot be read: nothing is let through."""
     return AccessView(
+        account=account,
         versions=read_versions(records, account),
         applications=tuple(_applications(records, account)),
         checks={item.number: _asked(item) for item in records.checks.all(account) if not item.trial},
@@ -110,6 +119,8 @@ def _applications(records: Records, account: int) -> Iterator[CompiledApplicatio
 def _asked(stored: StoredCheck) -> Asked:
     return Asked(
         id=stored.id,
+        name=msgspec.json.decode(stored.document, type=_Named).name,
+        message=parse_options(stored.options).message,
         system=system_asked(stored),
         minimum_version=stored.minimum_version,
         absence=Reason.CHECK_DISABLED if stored.type in EVALUATED else Reason.CHECK_TYPE_NOT_EVALUATED,

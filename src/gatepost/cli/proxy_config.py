@@ -1,0 +1,83 @@
+"""``gatepost proxy-config``: the configuration of a proxy, ready to use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypedDict
+
+import click
+
+from gatepost.cli.choice import Choice
+from gatepost.enforcement.nginx import render_nginx
+from gatepost.enforcement.site import read_site
+from gatepost.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Unpack
+
+    from gatepost.enforcement.site import Site
+
+_PROXIES: Final[dict[str, Callable[[Site], str]]] = {"nginx": render_nginx}
+_MAXIMUM_TOKEN: Final = 512
+
+
+class _Options(TypedDict):
+    proxy: str
+    app: str
+    upstream: str
+    server: str
+    token_file: Path
+    listen: str
+    tls_certificate: str
+    tls_key: str
+    server_ca: str | None
+    without_default: bool
+
+
+@click.command("proxy-config")
+@click.argument("proxy", type=Choice(list(_PROXIES)))
+@click.option("--app", required=True, help="The application's host, such as app.example.com.")
+@click.option("--upstream", required=True, help="Where the application listens, such as http://127.0.0.1:9000.")
+@click.option("--server", default="http://127.0.0.1:8640", show_default=True, help="Where Gatepost listens.")
+@click.option(
+    "--token-file",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A file with the proxy's token, as `server token create proxy` prints it.",
+)
+@click.option("--listen", default="443", show_default=True, help="Where the proxy listens: [ADDRESS:]PORT.")
+@click.option("--tls-certificate", required=True, help="The proxy's own certificate, an absolute path there.")
+@click.option("--tls-key", required=True, help="Its key, an absolute path there.")
+@click.option("--server-ca", help="The CA of Gatepost's certificate, an absolute path there. [default: the system's]")
+@click.option(
+    "--without-default",
+    is_flag=True,
+    help="Leave out the server that refuses whatever names no application: another file of this port has it.",
+)
+def proxy_config(**options: Unpack[_Options]) -> None:
+    """Print the configuration with which a proxy asks Gatepost about each request for one application.
+
+    It holds the proxy's token: write it where root alone can read.
+    """
+    site = read_site(
+        app=options["app"],
+        upstream=options["upstream"],
+        server=options["server"],
+        token=_read_token(options["token_file"]),
+        listen=options["listen"],
+        certificate=options["tls_certificate"],
+        key=options["tls_key"],
+        server_ca=options["server_ca"],
+        refuses_others=not options["without_default"],
+    )
+    click.echo(_PROXIES[options["proxy"]](site), nl=False)
+
+
+def _read_token(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAXIMUM_TOKEN)
+    except OSError as error:
+        raise InputError("--token-file", f"{path}: {error.strerror}", "a file with the proxy's token") from error
+    return content.decode("ascii", "replace").strip()
