@@ -178,7 +178,7 @@ def print_configuration(
     folder: Path, proxy: str, server: RealServer, application: Recorder, token: str, port: int
 ) -> str:
     """Print the configuration as somebody would who runs a proxy."""
-    certificate, key = folder / "proxy.pem", folder / "proxy.key"
+    certificate, key = folder / "proxy.pem", folder / "proxy.pem.key"
     issued = CertificateAuthority.create(cn="Proxy CA").issue(cn=HOST, sans=[dns(HOST)], eku=["1.3.6.1.5.5.7.3.1"])
     certificate.write_bytes(issued.pem)
     key.write_bytes(issued.key_pem())
@@ -215,6 +215,16 @@ def start_nginx(folder: Path, site: Path, port: int) -> subprocess.Popen[bytes]:
     )
     command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+
+def start_haproxy(folder: Path, site: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start HAProxy with a site's file as its whole configuration, and the action beside it."""
+    del port
+    words = ("--app", HOST, "--upstream", "http://127.0.0.1:1", "--token-file", folder / "proxy-token")
+    tls = ("--tls-certificate", "/etc/proxy.pem", "--tls-key", "/etc/proxy.pem")
+    printed = gatepost("proxy-config", "haproxy-lua", *words, *tls)
+    (folder / "gatepost.lua").write_text(printed.stdout, encoding="utf-8")
+    return subprocess.Popen([program("haproxy"), "-C", str(folder), "-f", str(site)], stdin=subprocess.DEVNULL)
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

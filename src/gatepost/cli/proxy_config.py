@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 import click
 
 from gatepost.cli.choice import Choice
+from gatepost.enforcement.haproxy import render_haproxy, render_haproxy_lua
 from gatepost.enforcement.nginx import render_nginx
 from gatepost.enforcement.site import read_site
 from gatepost.errors import InputError
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
     from gatepost.enforcement.site import Site
 
-_PROXIES: Final[dict[str, Callable[[Site], str]]] = {"nginx": render_nginx}
+_PROXIES: Final[dict[str, Callable[[Site], str]]] = {
+    "nginx": render_nginx,
+    "haproxy": render_haproxy,
+    "haproxy-lua": lambda _: render_haproxy_lua(),
+}
 _MAXIMUM_TOKEN: Final = 512
 
 

@@ -1,0 +1,40 @@
+"""A real HAProxy with the files that `gatepost proxy-config haproxy` print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.enforcement.edge import BODY, HOST, Edge, edge, start_haproxy
+from tests.enforcement.matrix import run_attacks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """Put the application behind haproxy."""
+    with edge(tmp_path_factory.mktemp("haproxy"), "haproxy", start_haproxy) as opened:
+        yield opened
+
+
+def test_a_managed_device_reaches_the_application_and_nobody_else_does(haproxy: Edge) -> None:
+    """With what Gatepost says of it."""
+    heard = haproxy.get(haproxy.device)
+    assert (200, True) == (heard.status, heard.text.endswith(BODY.decode())), heard
+    reached = haproxy.application.reached[-1]
+    assert [["mutual_tls"], ["possession"], [HOST]] == [
+        reached.named(name) for name in ("X-Gatepost-Binding", "X-Gatepost-Evidence", "Host")
+    ]
+    before = len(haproxy.application.reached)
+    refused = haproxy.get()
+    assert 403 == refused.status
+    assert "This device was not let in" in refused.text
+    assert before == len(haproxy.application.reached)
+
+
+def test_every_attack_is_refused_and_its_honest_twin_is_not(haproxy: Edge) -> None:
+    """See `tests.enforcement.matrix`."""
+    assert [] == run_attacks(haproxy)
