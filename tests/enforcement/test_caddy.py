@@ -1,0 +1,40 @@
+"""A real Caddy with the file that `gatepost proxy-config caddy` prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.enforcement.edge import BODY, HOST, Edge, edge, start_caddy
+from tests.enforcement.matrix import run_attacks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def caddy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """Put the application behind caddy."""
+    with edge(tmp_path_factory.mktemp("caddy"), "caddy", start_caddy) as opened:
+        yield opened
+
+
+def test_a_managed_device_reaches_the_application_and_nobody_else_does(caddy: Edge) -> None:
+    """With what Gatepost says of it."""
+    heard = caddy.get(caddy.device)
+    assert (200, True) == (heard.status, heard.text.endswith(BODY.decode())), heard
+    reached = caddy.application.reached[-1]
+    assert [["mutual_tls"], ["possession"], [HOST]] == [
+        reached.named(name) for name in ("X-Gatepost-Binding", "X-Gatepost-Evidence", "Host")
+    ]
+    before = len(caddy.application.reached)
+    refused = caddy.get()
+    assert 403 == refused.status
+    assert "This device was not let in" in refused.text
+    assert before == len(caddy.application.reached)
+
+
+def test_every_attack_is_refused_and_its_honest_twin_is_not(caddy: Edge) -> None:
+    """See `tests.enforcement.matrix`."""
+    assert [] == run_attacks(caddy)
