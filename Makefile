@@ -51,7 +51,7 @@ run: debian-demo dev
 check: lint form types floors licences
 
 test: debian-test check docs .proxies/.installed
-	$(BIN)/pytest -n 2 --cov --cov-report=term --expect postgresql
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term --expect postgresql
 
 # What the type checker passes over elsewhere; what only a Windows can run, every branch of it; and what must come out the
 # same on every system.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -18,6 +19,7 @@ import msgspec
 import pytest
 
 from tests.certificates import CertificateAuthority, Issued, dns
+from tests.enforcement.relay import Relay
 from tests.journeys.real import PATIENCE, RealAgent, RealServer, gatepost, real_server
 from tests.running import ROOT, free_port
 
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 
 HOST: Final = "app.example.com"
 BODY: Final = b"the application\n"
-_SILENCE: Final = 2.0
-"""Seconds after which a connection that the other side keeps open has said all."""
+_SILENCE: Final = 10.0
+"""Seconds in which an answer has begun, and in which it goes on."""
+_AFTERWARDS: Final = 0.2
+"""Seconds for which a connection that the other side keeps open is still listened to."""
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -39,6 +43,11 @@ class Reached(msgspec.Struct, frozen=True):
     def named(self, name: str) -> list[str]:
         """Give the values of a header, however its name is spelled."""
         return [value for found, value in self.headers if found.lower().replace("_", "-") == name.lower()]
+
+
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of connections that ended early: these tests end many."""
 
 
 class Recorder:
@@ -69,7 +78,7 @@ class Recorder:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
         self.port: int = self._server.server_address[1]
 
     @contextmanager
@@ -105,6 +114,7 @@ class Edge(msgspec.Struct, kw_only=True):
     check: str
     token: str
     port: int
+    relay: Relay
 
     def send(self, request: bytes, issued: Issued | None = None, *, name: str = HOST) -> Heard:
         """Send bytes over a TLS connection, with a client certificate or without; read until the other side ends."""
@@ -124,6 +134,8 @@ class Edge(msgspec.Struct, kw_only=True):
                 connection.sendall(request)
                 while received := connection.recv(65_536):
                     heard += received
+                    # What comes behind a whole answer comes at once.
+                    connection.settimeout(_AFTERWARDS if _is_whole(heard) else _SILENCE)
         except (ssl.SSLError, ConnectionError, TimeoutError):
             pass
         first = heard.split(b"\r\n", 1)[0].split(b" ")
@@ -155,7 +167,10 @@ def edge(folder: Path, proxy: str, start: Callable[[Path, Path, int], subprocess
         token = gatepost("server", "token", "create", "proxy", "--name", "edge-1", "--app", HOST, *server.console)
         port = free_port()
         site = folder / "site.conf"
-        site.write_text(print_configuration(folder, proxy, server, application, token.stdout, port), encoding="utf-8")
+        relay = Relay(server.port)
+        stack.callback(relay.close)
+        printed = print_configuration(folder, proxy, relay.port, application, token.stdout, port)
+        site.write_text(printed, encoding="utf-8")
         process = start(folder, site, port)
         try:
             wait_for(port, process)
@@ -169,15 +184,23 @@ def edge(folder: Path, proxy: str, start: Callable[[Path, Path, int], subprocess
                 check=check,
                 token=token.stdout.strip(),
                 port=port,
+                relay=relay,
             )
         finally:
             process.terminate()
             process.wait(PATIENCE)
 
 
-def print_configuration(
-    folder: Path, proxy: str, server: RealServer, application: Recorder, token: str, port: int
-) -> str:
+def _is_whole(heard: bytes) -> bool:
+    """Tell whether an answer is there to its end; where it says nothing of its length, its end is that of the connection."""
+    head, end, body = heard.partition(b"\r\n\r\n")
+    found = re.search(rb"\r\ncontent-length: *([0-9]+)", head, re.IGNORECASE)
+    if found is None:
+        return bool(end) and (body.endswith(b"0\r\n\r\n") or head[9:10] == b"1")
+    return bool(end) and len(body) >= int(found[1])
+
+
+def print_configuration(folder: Path, proxy: str, server: int, application: Recorder, token: str, port: int) -> str:
     """Print the configuration as somebody would who runs a proxy."""
     certificate, key = folder / "proxy.pem", folder / "proxy.pem.key"
     issued = CertificateAuthority.create(cn="Proxy CA").issue(cn=HOST, sans=[dns(HOST)], eku=["1.3.6.1.5.5.7.3.1"])
@@ -188,7 +211,14 @@ def print_configuration(
     printed = gatepost(
         "proxy-config",
         proxy,
-        *("--app", HOST, "--server", server.url, "--upstream", f"http://127.0.0.1:{application.port}"),
+        *(
+            "--app",
+            HOST,
+            "--server",
+            f"http://127.0.0.1:{server}",
+            "--upstream",
+            f"http://127.0.0.1:{application.port}",
+        ),
         *("--token-file", kept, "--listen", f"127.0.0.1:{port}", "--tls-certificate", certificate, "--tls-key", key),
     )
     assert 0 == printed.code, printed.stderr
@@ -235,6 +265,15 @@ def start_caddy(folder: Path, site: Path, port: int) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
     with (folder / "caddy.log").open("wb") as log:
         return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def start_envoy(folder: Path, site: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start Envoy with a site's file as its bootstrap."""
+    del port
+    site = site.rename(site.with_suffix(".yaml"))
+    command = [packaged("envoy"), "--config-path", str(site), "--concurrency", "1", "--disable-hot-restart"]
+    with (folder / "envoy.log").open("wb") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def packaged(name: str) -> str:

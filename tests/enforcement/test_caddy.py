@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.enforcement.edge import BODY, HOST, Edge, edge, start_caddy
+from tests.enforcement.failures import run_failures
 from tests.enforcement.matrix import run_attacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = pytest.mark.xdist_group("caddy")
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +41,8 @@ def test_a_managed_device_reaches_the_application_and_nobody_else_does(caddy: Ed
 def test_every_attack_is_refused_and_its_honest_twin_is_not(caddy: Edge) -> None:
     """See `tests.enforcement.matrix`."""
     assert [] == run_attacks(caddy)
+
+
+def test_while_nothing_can_be_decided_nobody_reaches_the_application(caddy: Edge) -> None:
+    """See `tests.enforcement.failures`; afterwards it goes on by itself."""
+    assert [] == run_failures(caddy)

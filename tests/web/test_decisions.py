@@ -144,7 +144,7 @@ async def test_whoever_is_refused_hears_the_reason_and_a_reference(door: Door, l
     answer = await door.ask(fingerprint=fingerprint(issued))
     said = answer.json()
     assert (403, ["no-certificate-found"]) == (answer.status_code, said["reasons"])
-    assert {"decision", "reasons", "reference"} == set(said)
+    assert {"decision", "explanations", "reasons", "reference", "retry"} == set(said)
     assert said["reference"] == answer.headers["x-gatepost-reference"]
 
 

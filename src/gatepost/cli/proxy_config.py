@@ -9,6 +9,7 @@ import click
 
 from gatepost.cli.choice import Choice
 from gatepost.enforcement.caddy import render_caddy
+from gatepost.enforcement.envoy import render_envoy
 from gatepost.enforcement.haproxy import render_haproxy, render_haproxy_lua
 from gatepost.enforcement.nginx import render_nginx
 from gatepost.enforcement.site import read_site
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _PROXIES: Final[dict[str, Callable[[Site], str]]] = {
     "nginx": render_nginx,
+    "envoy": render_envoy,
     "caddy": render_caddy,
     "haproxy": render_haproxy,
     "haproxy-lua": lambda _: render_haproxy_lua(),

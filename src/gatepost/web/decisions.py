@@ -11,6 +11,7 @@ has, is a refusal, since a client could have sent it. The body is never read.
     X-Gatepost-Address        the client's address
     X-Gatepost-Certificate    of the TLS connection: escaped PEM, or base64 of DER; empty: there is none
     X-Gatepost-Fingerprint    the same by its SHA-256 in hex, where a proxy has no more
+    X-Gatepost-Answer         "page": a refusal is to be the page itself, and who is let in hears 200, as Envoy wants both
     CF-Access-Client-Id, CF-Access-Client-Secret    a service token, as the client sent it
 """
 
@@ -20,17 +21,16 @@ import asyncio
 import hashlib
 import re
 from base64 import b64decode
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-import msgspec
 import structlog
 
-from gatepost.controlplane.access.deciding import Access, Answer, Question
+from gatepost.controlplane.access.deciding import CRASHED, NOT_ALLOWED, Access, Answer, Question
 from gatepost.core.pem import scan_pem
-from gatepost.core.reason import Reason
 from gatepost.errors import CredentialError, StorageError, TooManyAttemptsError
-from gatepost.web.refusals import REFUSED, answer_refused, write_story
+from gatepost.web.refusals import REFUSED, answer_refused, reply, tell_story, write_story
 from gatepost.web.surroundings import REQUEST
 
 if TYPE_CHECKING:
@@ -46,25 +46,17 @@ PREFIX: Final = "/access/"
 DECIDE: Final = "/access/v1/decide"
 _OURS: Final = b"x-gatepost-"
 _NEEDED: Final = ("proxy", "app", "host", "address")
-_KNOWN: Final = frozenset({*_NEEDED, "target", "certificate", "fingerprint"})
+_KNOWN: Final = frozenset({*_NEEDED, "target", "certificate", "fingerprint", "answer"})
 _CLIENT_ID: Final = b"cf-access-client-id"
 _CLIENT_SECRET: Final = b"cf-access-client-secret"
 _VISIBLE: Final = re.compile(rb"[\x20-\x7e\t]*")
 _LONGEST: Final = 24 * 1024
 """Bytes of one header: a certificate of 16 KiB in base64."""
 _PEM: Final = "-----BEGIN "
+_OK_FOR: Final = {False: 204, True: 200}
 _Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
 """A status, headers beside the usual ones, and a body."""
 _log = structlog.get_logger("gatepost.access")
-
-
-class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """What a refused program reads: nothing of what would have been let in."""
-
-    decision: str = "deny"
-    reasons: tuple[str, ...]
-    reference: str
-    """By which an administrator finds the decision in the log."""
 
 
 class DecisionApi:
@@ -83,31 +75,29 @@ class DecisionApi:
             return
         status, headers, body = await self._answer(scope)
         fixed = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-        if body:
-            fixed += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: Scope) -> _Reply:
         reference = REQUEST.get()
+        refused = partial(_refuse, scope, reference)
         try:
             answer = await self._ask(scope)
         except CredentialError:
-            return _refuse(403, (Reason.PROXY_NOT_ALLOWED,), reference)
+            return refused(403, NOT_ALLOWED)
         except TooManyAttemptsError as error:
-            status, told, body = _refuse(429, (Reason.PROXY_NOT_ALLOWED,), reference)
+            status, told, body = refused(429, NOT_ALLOWED)
             return status, [*told, (b"retry-after", str(error.retry_after).encode())], body
         except StorageError as error:
             _log.error("cannot decide", reference=reference, detail=error.detail)
-            return _refuse(503, (), reference)
+            return refused(503, CRASHED)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, nobody is let in and no traceback is shown.
             _log.exception("cannot decide", reference=reference, error=type(error).__name__)
-            return _refuse(403, (Reason.EVALUATION_CRASHED,), reference)
+            return refused(403, CRASHED)
         _note(answer, reference)
         if answer.verdict.allowed:
-            return 204, _tell(answer, reference), b""
-        status, told, body = _refuse(403, answer.verdict.reasons, reference)
-        return status, [*told, (b"x-gatepost-page", write_story(answer, reference))], body
+            return _OK_FOR[_wants_page(scope)], _tell(answer, reference), b""
+        return refused(403, answer)
 
     async def _ask(self, scope: Scope) -> Answer:
         question = read_question(scope)
@@ -123,10 +113,20 @@ class DecisionApi:
         return answer
 
 
-def _refuse(status: int, reasons: tuple[Reason, ...], reference: str) -> _Reply:
-    body = msgspec.json.encode(Refused(reasons=tuple(map(str, reasons)), reference=reference))
-    told = [(b"x-gatepost-reference", reference.encode()), (b"x-gatepost-reasons", ",".join(reasons).encode())]
-    return status, told, body
+def _refuse(scope: Scope, reference: str, status: int, answer: Answer) -> _Reply:
+    """Refuse in JSON, with what the page shows in a header; where the proxy asks for the page itself, with that."""
+    story = tell_story(answer, reference)
+    told = [
+        (b"x-gatepost-reference", reference.encode()),
+        (b"x-gatepost-reasons", ",".join(story.reasons).encode()),
+        (b"x-gatepost-page", write_story(story)),
+    ]
+    headers, body = reply(story, dict(scope["headers"]).get(b"accept", b"") if _wants_page(scope) else b"")
+    return status, [*told, *headers], body
+
+
+def _wants_page(scope: Scope) -> bool:
+    return (b"x-gatepost-answer", b"page") in scope["headers"]
 
 
 def _tell(answer: Answer, reference: str) -> list[tuple[bytes, bytes]]:

@@ -80,10 +80,14 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     retry: bool
 
 
-def write_story(answer: Answer, reference: str) -> bytes:
-    """Write what the page shows of a decision, short enough for a header."""
+def tell_story(answer: Answer, reference: str) -> Story:
+    """Return what the page shows of a decision."""
     checks = [Check(item.name[:_NAME], item.reasons, item.message[:_MESSAGE]) for item in answer.failed[:_CHECKS]]
-    story = Story(reasons=answer.verdict.reasons, checks=tuple(checks), reference=reference)
+    return Story(reasons=answer.verdict.reasons, checks=tuple(checks), reference=reference)
+
+
+def write_story(story: Story) -> bytes:
+    """Write it, short enough for a header."""
     return base64.b64encode(msgspec.json.encode(story))
 
 
@@ -98,21 +102,25 @@ def read_story(header: bytes) -> Story:
 async def answer_refused(scope: Scope, send: Send) -> None:
     """Answer one request: a page for whoever takes HTML, JSON for all others."""
     told = {name.lower(): value for name, value in scope["headers"]}
-    story = read_story(told.get(b"x-gatepost-page", b""))
-    if b"text/html" in told.get(b"accept", b""):
+    headers, body = reply(read_story(told.get(b"x-gatepost-page", b"")), told.get(b"accept", b""))
+    fixed = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+    await send({"type": "http.response.start", "status": 403, "headers": [*fixed, *headers]})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def reply(story: Story, accept: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return headers and a body: a page for whoever takes HTML, JSON for all others."""
+    if b"text/html" in accept:
         kind, body = b"text/html; charset=utf-8", render_page(story).encode()
     else:
         kind, body = b"application/json", msgspec.json.encode(_shown(story))
     headers = [
         (b"content-type", kind),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
         (b"content-security-policy", _POLICY.encode()),
         (b"referrer-policy", b"no-referrer"),
-        (b"x-content-type-options", b"nosniff"),
     ]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    return headers, body
 
 
 def _shown(story: Story) -> Shown:

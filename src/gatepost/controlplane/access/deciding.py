@@ -76,7 +76,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The checks that a refusal rests on."""
 
 
-_NOT_ALLOWED: Final = Answer(verdict=Verdict(allowed=False, reasons=(Reason.PROXY_NOT_ALLOWED,)))
+NOT_ALLOWED: Final = Answer(verdict=Verdict(allowed=False, reasons=(Reason.PROXY_NOT_ALLOWED,)))
+"""To a proxy that may not ask, or not this."""
+CRASHED: Final = Answer(verdict=Verdict(allowed=False, reasons=(Reason.EVALUATION_CRASHED,)))
+"""Where something broke."""
 
 
 class Access:
@@ -102,7 +105,7 @@ class Access:
             view = self._view(records, token.account)
             found = _find(view, token, question)
             if found is None:
-                return _NOT_ALLOWED
+                return NOT_ALLOWED
             device = identify_device(records, token.account, question.certificate, now)
             answer = _decide(records, view, found, question, device, now)
         if device.registration is not None and not answer.verdict.allowed and _waits(answer.verdict):
