@@ -37,7 +37,7 @@ TEST_PACKAGES := curl faketime gnutls-bin haproxy libnss3-tools nginx openssl po
 WINDOWS_PACKAGES := gcc-mingw-w64-x86-64-win32 wine wine64
 BENCH_PACKAGES := libnss3-tools wrk postgresql
 
-.PHONY: dev demo run check test test-windows corpus hostile faults noticing fuzz bench docs lock clean
+.PHONY: dev demo run check test test-windows corpus hostile faults attacks noticing fuzz bench docs lock clean
 .PHONY: debian-demo debian-test debian-windows debian-bench lint form types floors licences
 
 dev: .venv/.installed
@@ -69,6 +69,9 @@ hostile: dev
 
 faults: debian-test dev
 	$(BIN)/python -m tests.faults
+
+attacks: debian-test dev .proxies/.installed
+	$(BIN)/python -m tests.enforcement
 
 noticing: debian-test dev
 	$(BIN)/python -m tests.noticing

@@ -18,7 +18,7 @@ from tests.cli.commands import gatepost, refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COMMANDS = ("check", "pki", "server", "agent", "preview", "verify-log", "simulate", "demo")
+COMMANDS = ("check", "pki", "server", "agent", "preview", "verify-log", "proxy-config", "simulate", "demo")
 
 
 def ways(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -83,6 +83,7 @@ def run_commands(commands: list[Command], folder: Path) -> list[Ran]:
     """
     (folder / ".venv").symlink_to(sys.prefix)
     (folder / "scripts").symlink_to(ROOT / "scripts")
+    (folder / ".proxies").symlink_to(ROOT / ".proxies")
     ran: list[Ran] = []
     with _open_shell(folder) as shell:
         waited = False

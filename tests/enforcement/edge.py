@@ -251,10 +251,7 @@ def start_nginx(folder: Path, site: Path, port: int) -> subprocess.Popen[bytes]:
 def start_haproxy(folder: Path, site: Path, port: int) -> subprocess.Popen[bytes]:
     """Start HAProxy with a site's file as its whole configuration, and the action beside it."""
     del port
-    words = ("--app", HOST, "--upstream", "http://127.0.0.1:1", "--token-file", folder / "proxy-token")
-    tls = ("--tls-certificate", "/etc/proxy.pem", "--tls-key", "/etc/proxy.pem")
-    printed = gatepost("proxy-config", "haproxy-lua", *words, *tls)
-    (folder / "gatepost.lua").write_text(printed.stdout, encoding="utf-8")
+    (folder / "gatepost.lua").write_text(gatepost("proxy-config", "haproxy-lua").stdout, encoding="utf-8")
     return subprocess.Popen([program("haproxy"), "-C", str(folder), "-f", str(site)], stdin=subprocess.DEVNULL)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from gatepost.enforcement.site import ASKED, BLANKED, TOLD
 from tests.enforcement.attacks import ATTACKS, FORGED
 
@@ -17,10 +19,18 @@ _OURS: Final = (*(f"X-Gatepost-{name}" for name in (*TOLD, *ASKED)), *BLANKED)
 
 def run_attacks(edge: Edge) -> list[str]:
     """Try every attack; return what went wrong, in words."""
-    return [problem for attack in ATTACKS for problem in _try(edge, attack)]
+    return [problem for attack in ATTACKS for problem in try_attack(edge, attack).problems]
 
 
-def _try(edge: Edge, attack: Attack) -> list[str]:
+class Outcome(msgspec.Struct, frozen=True):
+    """What a stranger heard (0: nothing), and what went wrong, in words."""
+
+    status: int
+    problems: list[str]
+
+
+def try_attack(edge: Edge, attack: Attack) -> Outcome:
+    """Try one: as a stranger, beside an honest request, and as the device itself."""
     problems = []
     before = len(edge.application.reached)
     heard = edge.send(attack.request(edge))
@@ -35,7 +45,7 @@ def _try(edge: Edge, attack: Attack) -> list[str]:
     found = [name for reached in edge.application.reached[before + 1 :] for name in _believed(reached, edge)]
     if found:
         problems.append(f"{attack.name}: the application is told {', '.join(found)}")
-    return problems
+    return Outcome(heard.status, problems)
 
 
 def _believed(reached: Reached, edge: Edge) -> list[str]:

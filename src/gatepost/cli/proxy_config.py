@@ -26,38 +26,37 @@ _PROXIES: Final[dict[str, Callable[[Site], str]]] = {
     "envoy": render_envoy,
     "caddy": render_caddy,
     "haproxy": render_haproxy,
-    "haproxy-lua": lambda _: render_haproxy_lua(),
 }
+_LUA: Final = "haproxy-lua"
 _MAXIMUM_TOKEN: Final = 512
 
 
 class _Options(TypedDict):
     proxy: str
-    app: str
-    upstream: str
+    app: str | None
+    upstream: str | None
     server: str
-    token_file: Path
+    token_file: Path | None
     listen: str
-    tls_certificate: str
-    tls_key: str
+    tls_certificate: str | None
+    tls_key: str | None
     server_ca: str | None
     without_default: bool
 
 
 @click.command("proxy-config")
-@click.argument("proxy", type=Choice(list(_PROXIES)))
-@click.option("--app", required=True, help="The application's host, such as app.example.com.")
-@click.option("--upstream", required=True, help="Where the application listens, such as http://127.0.0.1:9000.")
+@click.argument("proxy", type=Choice([*_PROXIES, _LUA]))
+@click.option("--app", help="The application's host, such as app.example.com.")
+@click.option("--upstream", help="Where the application listens, such as http://127.0.0.1:9000.")
 @click.option("--server", default="http://127.0.0.1:8640", show_default=True, help="Where Gatepost listens.")
 @click.option(
     "--token-file",
-    required=True,
     type=click.Path(path_type=Path),
     help="A file with the proxy's token, as `server token create proxy` prints it.",
 )
 @click.option("--listen", default="443", show_default=True, help="Where the proxy listens: [ADDRESS:]PORT.")
-@click.option("--tls-certificate", required=True, help="The proxy's own certificate, an absolute path there.")
-@click.option("--tls-key", required=True, help="Its key, an absolute path there.")
+@click.option("--tls-certificate", help="The proxy's own certificate, an absolute path there.")
+@click.option("--tls-key", help="Its key, an absolute path there.")
 @click.option("--server-ca", help="The CA of Gatepost's certificate, an absolute path there. [default: the system's]")
 @click.option(
     "--without-default",
@@ -67,20 +66,31 @@ class _Options(TypedDict):
 def proxy_config(**options: Unpack[_Options]) -> None:
     """Print the configuration with which a proxy asks Gatepost about each request for one application.
 
-    It holds the proxy's token: write it where root alone can read.
+    It holds the proxy's token: write it where root alone can read. haproxy-lua is the action that goes with haproxy; it
+    takes no options, and holds no secret.
     """
+    if options["proxy"] == _LUA:
+        click.echo(render_haproxy_lua(), nl=False)
+        return
+    token_file = options["token_file"]
     site = read_site(
-        app=options["app"],
-        upstream=options["upstream"],
+        app=_needed(options["app"], "--app", "the application's host, such as app.example.com"),
+        upstream=_needed(options["upstream"], "--upstream", "where the application listens"),
         server=options["server"],
-        token=_read_token(options["token_file"]),
+        token="" if token_file is None else _read_token(token_file),
         listen=options["listen"],
-        certificate=options["tls_certificate"],
-        key=options["tls_key"],
+        certificate=_needed(options["tls_certificate"], "--tls-certificate", "the proxy's own certificate"),
+        key=_needed(options["tls_key"], "--tls-key", "the key of the proxy's own certificate"),
         server_ca=options["server_ca"],
         refuses_others=not options["without_default"],
     )
     click.echo(_PROXIES[options["proxy"]](site), nl=False)
+
+
+def _needed(value: str | None, flag: str, what: str) -> str:
+    if value is None:
+        raise InputError(flag, "is missing", what)
+    return value
 
 
 def _read_token(path: Path) -> str:

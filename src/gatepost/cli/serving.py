@@ -104,15 +104,22 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
         metrics.follow(lambda: intake.waiting, lambda: calls.waiting)
     around = _surround(settings, database, intake, metrics)
     device = DeviceApi(DeviceUseCases(enroller, posture, intake, calls), around)
+    _prepare_process()
+    sharing = LimitSharing(storage, around.limits, secrets.token_bytes(8), now)
+    life = _Life(
+        (intake, rejudger, housekeeper), (calls, sharing), Leaving(calls, around), ready, _closing(previews, database)
+    )
+    return life.wrap(create_app(services, device, around))
+
+
+def _closing(previews: PreviewProcesses, database: SqlStorage) -> Callable[[], None]:
+    """Return what is to be done when everything else has ended."""
 
     def close() -> None:
         previews.stop()
         database.close()
 
-    _prepare_process()
-    sharing = LimitSharing(storage, around.limits, secrets.token_bytes(8), now)
-    life = _Life((intake, rejudger, housekeeper), (calls, sharing), Leaving(calls, around), ready, close)
-    return life.wrap(create_app(services, device, around))
+    return close
 
 
 def _complain(what: str) -> None:
