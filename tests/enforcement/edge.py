@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import pytest
 
-from tests.certificates import CertificateAuthority, Issued, dns
+from tests.certificates import CertificateAuthority, Issued, dns, ip
 from tests.enforcement.relay import Relay
 from tests.journeys.real import PATIENCE, RealAgent, RealServer, gatepost, real_server
 from tests.running import ROOT, free_port
@@ -149,16 +149,18 @@ class Edge(msgspec.Struct, kw_only=True):
 
 
 @contextmanager
-def edge(folder: Path, proxy: str, start: Callable[[Path, Path, int], subprocess.Popen[bytes]]) -> Iterator[Edge]:
-    """Put an application behind a proxy with the file that ``gatepost proxy-config`` prints for it."""
+def edge(
+    folder: Path, proxy: str, start: Callable[[Path, Path, int], subprocess.Popen[bytes]], *, tls: bool = False
+) -> Iterator[Edge]:
+    """Put an application behind a proxy with the file that ``gatepost proxy-config`` prints for it; ``tls``: asked over TLS."""
     with ExitStack() as stack:
-        server = stack.enter_context(real_server(folder))
+        server = stack.enter_context(_serve_over_tls(folder) if tls else real_server(folder))
         application = stack.enter_context(Recorder().serving())
         agent = RealAgent(folder / "device")
         device = server.authority.issue(cn="laptop-1")
         agent.install(device)
         check = server.ask(cn="${hostname}", locations={"paths": [str(agent.pem)]})
-        assert 0 == agent.enroll(server).code
+        assert 0 == agent.enroll(server, *(("--server-ca", server.trust) if server.trust else ())).code
         assert 0 == agent.cycle()[0]
         managed = {"device_posture": {"integration_uid": check}}
         policy = {"name": "managed", "decision": "allow", "include": [{"everyone": {}}], "require": [managed]}
@@ -169,7 +171,7 @@ def edge(folder: Path, proxy: str, start: Callable[[Path, Path, int], subprocess
         site = folder / "site.conf"
         relay = Relay(server.port)
         stack.callback(relay.close)
-        printed = print_configuration(folder, proxy, relay.port, application, token.stdout, port)
+        printed = print_configuration(folder, proxy, _url(server, relay.port), application, token.stdout, port)
         site.write_text(printed, encoding="utf-8")
         process = start(folder, site, port)
         try:
@@ -200,7 +202,27 @@ def _is_whole(heard: bytes) -> bool:
     return bool(end) and len(body) >= int(found[1])
 
 
-def print_configuration(folder: Path, proxy: str, server: int, application: Recorder, token: str, port: int) -> str:
+def _serve_over_tls(folder: Path) -> AbstractContextManager[RealServer]:
+    """Serve with a certificate of a CA that nobody else knows."""
+    authority = CertificateAuthority.create(cn="Server CA")
+    issued = authority.issue(cn="127.0.0.1", sans=[ip("127.0.0.1")], eku=["1.3.6.1.5.5.7.3.1"])
+    trust, certificate, key = (folder / name for name in ("server-ca.pem", "server.pem", "server.key"))
+    trust.write_bytes(authority.pem)
+    certificate.write_bytes(issued.pem)
+    key.write_bytes(issued.key_pem())
+    key.chmod(0o600)
+    words = ("--tls-cert", certificate, "--tls-key", key)
+    return real_server(folder, *words, scheme="https", trust=trust)
+
+
+def _url(server: RealServer, port: int) -> tuple[str, ...]:
+    scheme = server.url.partition(":")[0]
+    return ("--server", f"{scheme}://127.0.0.1:{port}", *(("--server-ca", server.trust) if server.trust else ()))
+
+
+def print_configuration(
+    folder: Path, proxy: str, server: tuple[str, ...], application: Recorder, token: str, port: int
+) -> str:
     """Print the configuration as somebody would who runs a proxy."""
     certificate, key = folder / "proxy.pem", folder / "proxy.pem.key"
     issued = CertificateAuthority.create(cn="Proxy CA").issue(cn=HOST, sans=[dns(HOST)], eku=["1.3.6.1.5.5.7.3.1"])
@@ -211,15 +233,8 @@ def print_configuration(folder: Path, proxy: str, server: int, application: Reco
     printed = gatepost(
         "proxy-config",
         proxy,
-        *(
-            "--app",
-            HOST,
-            "--server",
-            f"http://127.0.0.1:{server}",
-            "--upstream",
-            f"http://127.0.0.1:{application.port}",
-        ),
-        *("--token-file", kept, "--listen", f"127.0.0.1:{port}", "--tls-certificate", certificate, "--tls-key", key),
+        *("--app", HOST, *server, "--upstream", f"http://127.0.0.1:{application.port}"),
+        *("--token-file", kept, "--listen", f"127.0.0.1:{port}", "--tls-cert", certificate, "--tls-key", key),
     )
     assert 0 == printed.code, printed.stderr
     return printed.stdout

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from tests.certificates import ip
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.certificates import CertificateAuthority
 
 
 class Relay:
@@ -72,6 +78,15 @@ class Relay:
         self._cut()
 
     @contextmanager
+    def leading_to(self, port: int) -> Iterator[None]:
+        """Hand on to another server."""
+        server, self._server = self._server, port
+        self._cut()
+        yield
+        self._server = server
+        self._cut()
+
+    @contextmanager
     def down(self) -> Iterator[None]:
         """Listen no more."""
         self._end(self._listener)
@@ -94,6 +109,30 @@ class Relay:
         with suppress(OSError):
             ended.shutdown(socket.SHUT_RDWR)
         ended.close()
+
+
+@contextmanager
+def pretending(folder: Path, relay: Relay, authority: CertificateAuthority) -> Iterator[None]:
+    """Let another server take the server's place, which lets everybody in, with a certificate of ``authority``."""
+    issued = authority.issue(cn="127.0.0.1", sans=[ip("127.0.0.1")], eku=["1.3.6.1.5.5.7.3.1"])
+    path = folder / "pretender.pem"
+    path.write_bytes(issued.pem + issued.key_pem())
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(path)
+    with socket.create_server(("127.0.0.1", 0)) as listener, relay.leading_to(listener.getsockname()[1]):
+        threading.Thread(target=_let_in, args=(listener, context), daemon=True).start()
+        yield
+
+
+def _let_in(listener: socket.socket, context: ssl.SSLContext) -> None:
+    while True:
+        try:
+            plain, _ = listener.accept()
+        except OSError:
+            return
+        with suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.certificates import CertificateAuthority
 from tests.enforcement.edge import BODY, HOST, Edge, edge, start_envoy
 from tests.enforcement.failures import run_failures
 from tests.enforcement.matrix import run_attacks
+from tests.enforcement.relay import pretending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.xdist_group("envoy")
 
@@ -46,3 +49,13 @@ def test_every_attack_is_refused_and_its_honest_twin_is_not(envoy: Edge) -> None
 def test_while_nothing_can_be_decided_nobody_reaches_the_application(envoy: Edge) -> None:
     """See `tests.enforcement.failures`; afterwards it goes on by itself. Envoy hands on every refusal as it comes."""
     assert [] == run_failures(envoy, handed_on=frozenset({302, 404}))
+
+
+def test_gatepost_is_asked_over_tls_and_no_other_server_is_believed(tmp_path: Path) -> None:
+    """Its certificate is held against the CA that the configuration names."""
+    with edge(tmp_path, "envoy", start_envoy, tls=True) as opened:
+        assert 200 == opened.get(opened.device).status
+        authority = CertificateAuthority.create(cn="Server CA")
+        with pretending(tmp_path, opened.relay, authority):
+            assert opened.get(opened.device).status in {500, 503}
+        assert 200 == opened.get(opened.device).status

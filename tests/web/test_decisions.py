@@ -11,10 +11,14 @@ import msgspec
 import pytest
 
 from gatepost.controlplane.administration.access import apps, exemptions, groups, service_tokens
+from gatepost.controlplane.administration.access.emergencies import declare_emergency
 from gatepost.controlplane.administration.access.policies import replace_policy_options
+from gatepost.controlplane.administration.rules import replace_options
 from gatepost.controlplane.administration.tokens import create_token, revoke_token
 from gatepost.core.check import Evidence
 from gatepost.errors import StorageError
+from gatepost.wire.management.check_options import CheckOptions
+from gatepost.wire.management.emergencies import EmergencyBody
 from gatepost.wire.management.exemptions import ExemptionBody
 from gatepost.wire.management.policy_options import PolicyOptions
 from gatepost.wire.management.service_tokens import ServiceTokenBody
@@ -395,6 +399,72 @@ async def test_an_exemption_lets_a_device_or_a_user_in_until_it_ends(door: Door,
     assert (204, "exempted,no-certificate-found") == await door.outcome(**told)
     door.house.clock.time += 60_000
     assert (403, "no-certificate-found") == await door.outcome(**told)
+
+
+async def test_in_an_emergency_known_devices_are_let_in_until_it_ends(door: Door, laptop: Member) -> None:
+    """Nobody else is, and the answer says so."""
+    told = {"fingerprint": fingerprint(proved(door.house, laptop))}
+    laptop.send(laptop.compose())
+    body = EmergencyBody(reason="the CA is down", expires_in="1m")
+    declare_emergency(door.house.services, door.house.account, body)
+    assert (204, "report-only") == await door.outcome(**told)
+    assert (403, "device-not-identified") == await door.outcome()
+    door.house.clock.time += 60_000
+    assert (403, "no-certificate-found") == await door.outcome(**told)
+
+
+async def test_whoever_waits_for_a_report_reads_so_and_the_device_is_asked_once(door: Door, laptop: Member) -> None:
+    """The page goes on by itself; however often it asks, the device is asked once in ten seconds."""
+    told = {"fingerprint": fingerprint(proved(door.house, laptop))}
+    ends_at = laptop.result().result.ends_at
+    assert ends_at is not None
+    door.house.clock.time = ends_at
+
+    def asked() -> list[int]:
+        with door.house.storage.reading() as records:
+            return list(records.report_requests.open([door.house.account]))
+
+    assert [] == asked()
+    answer = await door.ask(**told)
+    assert answer.json()["retry"]
+    assert [laptop.registration.number] == asked()
+    page = await door.client.get(
+        "/access/v1/refused", headers={"X-Gatepost-Page": answer.headers["x-gatepost-page"], "Accept": "text/html"}
+    )
+    assert 403 == page.status_code
+    assert "Checking this device…" in page.text
+    assert 'http-equiv="refresh"' in page.text
+    with door.house.storage.writing() as records:
+        records.report_requests.forget(door.house.clock() + 1)
+    await door.ask(**told)
+    assert [] == asked()
+    door.house.clock.time += 10_000
+    await door.ask(**told)
+    assert [laptop.registration.number] == asked()
+
+
+async def test_the_page_says_which_check_failed_in_words_and_in_its_administrators(door: Door, laptop: Member) -> None:
+    """Markup in either is text; what is no story of ours shows none."""
+    options = CheckOptions(message="Ask <b>Ann</b> & Bob.")
+    replace_options(door.house.services, door.house.account, door.check, options)
+    told = {"fingerprint": fingerprint(proved(door.house, laptop))}
+    laptop.send(laptop.compose())
+    answer = await door.ask(**told)
+    headers = {"X-Gatepost-Page": answer.headers["x-gatepost-page"], "Accept": "text/html,*/*"}
+    page = await door.client.get("/access/v1/refused", headers=headers)
+    assert "<h2>laptops</h2>" in page.text
+    assert "No certificate was found on this device" in page.text
+    assert "Ask &lt;b&gt;Ann&lt;/b&gt; &amp; Bob." in page.text
+    assert answer.headers["x-gatepost-reference"] in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    whole = await door.client.get(
+        "/access/v1/decide", headers=door.headers(**told, answer="page") | {"Accept": "text/html"}
+    )
+    assert "<h2>laptops</h2>" in whole.text
+    for wrong in ("", "%", base64.b64encode(b"[]").decode(), base64.b64encode(b'{"reasons":["x"]}').decode()):
+        other = await door.client.get("/access/v1/refused", headers={"X-Gatepost-Page": wrong, "Accept": "text/html"})
+        assert (403, True) == (other.status_code, "Please ask your administrator." in other.text)
+    assert b"" == (await door.client.head("/access/v1/refused", headers=headers)).content
 
 
 async def test_rules_in_groups_and_of_networks(door: Door, laptop: Member) -> None:

@@ -38,7 +38,7 @@ class _Options(TypedDict):
     server: str
     token_file: Path | None
     listen: str
-    tls_certificate: str | None
+    tls_cert: str | None
     tls_key: str | None
     server_ca: str | None
     without_default: bool
@@ -55,7 +55,7 @@ class _Options(TypedDict):
     help="A file with the proxy's token, as `server token create proxy` prints it.",
 )
 @click.option("--listen", default="443", show_default=True, help="Where the proxy listens: [ADDRESS:]PORT.")
-@click.option("--tls-certificate", help="The proxy's own certificate, an absolute path there.")
+@click.option("--tls-cert", help="The proxy's own certificate, an absolute path there.")
 @click.option("--tls-key", help="Its key, an absolute path there.")
 @click.option("--server-ca", help="The CA of Gatepost's certificate, an absolute path there. [default: the system's]")
 @click.option(
@@ -79,7 +79,7 @@ def proxy_config(**options: Unpack[_Options]) -> None:
         server=options["server"],
         token="" if token_file is None else _read_token(token_file),
         listen=options["listen"],
-        certificate=_needed(options["tls_certificate"], "--tls-certificate", "the proxy's own certificate"),
+        certificate=_needed(options["tls_cert"], "--tls-cert", "the proxy's own certificate"),
         key=_needed(options["tls_key"], "--tls-key", "the key of the proxy's own certificate"),
         server_ca=options["server_ca"],
         refuses_others=not options["without_default"],

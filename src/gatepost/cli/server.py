@@ -13,6 +13,7 @@ from gatepost.cli.admin import admin
 from gatepost.cli.choice import Choice
 from gatepost.cli.copies import backup, restore
 from gatepost.cli.database import chosen_account, make_folder, master_key_file, master_key_option, open_database
+from gatepost.cli.emergency import emergency
 from gatepost.cli.export import export
 from gatepost.cli.listening import check_tls, own_url, parse_address, public_url, try_address
 from gatepost.cli.operator_log import FORMS, LEVELS
@@ -100,6 +101,7 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
 
 server.add_command(admin)
 server.add_command(backup)
+server.add_command(emergency)
 server.add_command(export)
 server.add_command(restore)
 

@@ -223,11 +223,16 @@ def _cluster(name: str, address: Address, authority: str | None) -> dict[str, An
             "name": "envoy.transport_sockets.tls",
             "typed_config": {
                 "@type": f"{_V3}.transport_sockets.tls.v3.UpstreamTlsContext",
-                "sni": address.host,
-                "auto_sni_san_validation": True,
+                **({} if address.is_number else {"sni": address.host}),
                 "common_tls_context": {
                     "validation_context": {
-                        "trusted_ca": {"filename": authority or "/etc/ssl/certs/ca-certificates.crt"}
+                        "trusted_ca": {"filename": authority or "/etc/ssl/certs/ca-certificates.crt"},
+                        "match_typed_subject_alt_names": [
+                            {
+                                "san_type": "IP_ADDRESS" if address.is_number else "DNS",
+                                "matcher": {"exact": address.host},
+                            }
+                        ],
                     }
                 },
             },

@@ -105,6 +105,7 @@ def render_haproxy(site: Site) -> str:
             "    # Each connection proves the client's key anew.",
             "    tune.ssl.cachesize 0",
             "    tune.bufsize 32768",
+            *_indent(_gatepost_tls(site)),
             "",
             "defaults",
             "    mode http",
@@ -116,7 +117,7 @@ def render_haproxy(site: Site) -> str:
             "    option http-restrict-req-hdr-names delete",
             "",
             f"frontend {name}",
-            f"    bind {site.address}:{site.port} {_tls(site)}",
+            f"    bind {site.address or '::'}:{site.port} {'' if site.address else 'v4v6 '}{_tls(site)}",
             *_indent(_asking(site)),
             *_indent(_headers()),
             f"    default_backend application_{name}",
@@ -139,8 +140,16 @@ def _tls(site: Site) -> str:
     )
 
 
+def _gatepost_tls(site: Site) -> list[str]:
+    if site.gatepost.scheme == "http":
+        return []
+    return ["httpclient.ssl.verify required", f"httpclient.ssl.ca-file {site.gatepost_ca or '@system-ca'}"]
+
+
 def _upstream_tls(site: Site) -> str:
-    return " ssl verify required ca-file @system-ca" if site.application.scheme == "https" else ""
+    host = site.application.host
+    verified = f" ssl verify required ca-file @system-ca verifyhost {host} sni str({host})"
+    return verified if site.application.scheme == "https" else ""
 
 
 def _asking(site: Site) -> list[str]:
@@ -148,7 +157,12 @@ def _asking(site: Site) -> list[str]:
     return [
         f"http-request deny deny_status 421 unless {{ req.hdr(host),field(1,:) -i {site.app} }}",
         f"http-request set-var(txn.gatepost_server) str({site.gatepost.scheme}://{authority})",
-        f"http-request set-var(txn.gatepost_destination) str({authority})",
+        # Without this a name would be asked of a DNS server first.
+        *(
+            [f"http-request set-var(txn.gatepost_destination) str({authority})"]
+            if site.gatepost.scheme == "http" and site.gatepost.is_number
+            else []
+        ),
         f"http-request set-var(txn.gatepost_authority) str({authority})",
         f"http-request set-var(txn.gatepost_proxy) str({site.token})",
         f"http-request set-var(txn.gatepost_app) str({site.app})",

@@ -14,7 +14,7 @@ from gatepost.enforcement.site import ASKED, BLANKED, TOLD, UNAVAILABLE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gatepost.enforcement.site import Site
+    from gatepost.enforcement.site import Address, Site
 
 
 def render_nginx(site: Site) -> str:
@@ -112,14 +112,20 @@ def _gatepost(site: Site, name: str) -> list[str]:
         "proxy_buffer_size 16k;",
         "proxy_buffers 4 16k;",
     ]
-    if site.gatepost.scheme == "https":
-        lines += [
-            "proxy_ssl_verify on;",
-            f"proxy_ssl_trusted_certificate {site.gatepost_ca or '/etc/ssl/certs/ca-certificates.crt'};",
-            f"proxy_ssl_name {site.gatepost.host};",
-            "proxy_ssl_server_name on;",
-        ]
+    lines += _verified(site.gatepost, site.gatepost_ca)
     return [*lines, f"proxy_pass {site.gatepost.scheme}://gatepost_{name}"]
+
+
+def _verified(address: Address, authority: str | None) -> list[str]:
+    """Say how the certificate of another server is held against a CA; nginx does not by itself."""
+    if address.scheme == "http":
+        return []
+    return [
+        "proxy_ssl_verify on;",
+        f"proxy_ssl_trusted_certificate {authority or '/etc/ssl/certs/ca-certificates.crt'};",
+        f"proxy_ssl_name {address.host};",
+        "proxy_ssl_server_name on;",
+    ]
 
 
 def _asking(site: Site, name: str) -> list[str]:
@@ -189,6 +195,7 @@ def _application(site: Site, name: str) -> list[str]:
         '    proxy_set_header Connection "";',
         '    proxy_set_header Upgrade "";',
         "    proxy_intercept_errors off;",
+        *_indent(_verified(site.application, None)),
         f"    proxy_pass {site.application.scheme}://application_{name};",
         "}",
     ]

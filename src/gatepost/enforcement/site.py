@@ -57,6 +57,11 @@ class Address(msgspec.Struct, frozen=True):
     port: int
 
     @property
+    def is_number(self) -> bool:
+        """Whether the host is an IP address, and no name."""
+        return _is_ipv4(self.host) or _is_ipv6(self.host)
+
+    @property
     def authority(self) -> str:
         """Host and port as they stand in a configuration."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -105,7 +110,7 @@ def read_site(  # noqa: PLR0913 - one parameter for each option of the command.
         token=token,
         address=address,
         port=port,
-        certificate=_file(certificate, "--tls-certificate"),
+        certificate=_file(certificate, "--tls-cert"),
         key=_file(key, "--tls-key"),
         gatepost_ca=None if server_ca is None else _file(server_ca, "--server-ca"),
         refuses_others=refuses_others,

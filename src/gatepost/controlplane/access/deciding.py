@@ -156,7 +156,7 @@ def _decide(
         standings={} if registration is None else standings_of(records, view, registration),
         exempted=_is_exempted(view, app_id, device, email, now),
     )
-    verdict = decide(found, asker)
+    verdict = decide(found, asker, emergency=now < view.emergency_until)
     return Answer(
         verdict=verdict,
         application=found.application,

@@ -12,6 +12,7 @@ import msgspec
 from gatepost.controlplane.administration.access.documents import (
     APP,
     APP_POLICY,
+    EMERGENCY,
     EXEMPTION,
     GROUP,
     POLICY,
@@ -24,6 +25,7 @@ from gatepost.core.reason import Reason
 from gatepost.wire.management.access_apps import app_to_core
 from gatepost.wire.management.access_groups import group_to_core
 from gatepost.wire.management.access_policies import policy_to_core
+from gatepost.wire.management.emergencies import StoredEmergency
 from gatepost.wire.management.exemptions import StoredExemption
 from gatepost.wire.management.posture_rules import EVALUATED
 from gatepost.wire.management.service_tokens import StoredServiceToken
@@ -78,6 +80,8 @@ class AccessView(msgspec.Struct, frozen=True, kw_only=True):
     service_tokens: dict[str, ServiceToken]
     """By their client ids."""
     exemptions: tuple[Exemption, ...]
+    emergency_until: int
+    """When (ms) the emergency ends; 0: there is none."""
     client: Check | None
     """What a client certificate must be for the rules ``certificate`` and ``common_name``; None: the account has no CA."""
 
@@ -98,6 +102,13 @@ def read_view(records: Records, account: int) -> AccessView:
         exemptions=tuple(
             Exemption(item.parent_id or "", msgspec.json.decode(item.document, type=StoredExemption))
             for item in records.resources.all(account, EXEMPTION.word)
+        ),
+        emergency_until=max(
+            (
+                msgspec.json.decode(item.document, type=StoredEmergency).ends_at
+                for item in records.resources.all(account, EMERGENCY.word)
+            ),
+            default=0,
         ),
         client=_client_check(records, account),
     )

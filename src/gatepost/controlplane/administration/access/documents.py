@@ -30,6 +30,7 @@ APP_POLICY = Kind("access-app-policy", "policy of the application")
 GROUP = Kind("access-group", "group")
 SERVICE_TOKEN = Kind("service-token", "service token")
 EXEMPTION = Kind("exemption", "exemption")
+EMERGENCY = Kind("emergency", "emergency")
 
 
 class Kept(msgspec.Struct, frozen=True):
