@@ -34,6 +34,7 @@ def test_a_managed_device_reaches_the_application_and_nobody_else_does(caddy: Ed
     assert [["mutual_tls"], ["possession"], [HOST]] == [
         reached.named(name) for name in ("X-Gatepost-Binding", "X-Gatepost-Evidence", "Host")
     ]
+    assert 3 == len(reached.named("X-Gatepost-Assertion")[0].split("."))
     before = len(caddy.application.reached)
     refused = caddy.get()
     assert 403 == refused.status

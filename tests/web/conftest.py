@@ -9,10 +9,13 @@ import pytest
 
 from gatepost.controlplane.administration.accounts import NewAccount, create_account
 from gatepost.web.app import create_app
+from tests.controlplane.house import House, Member, open_house
+from tests.kinds import KINDS, new_database
 from tests.services import Clock, open_services, surround
+from tests.web.door import Door
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from gatepost.controlplane.administration.services import Services
@@ -77,3 +80,26 @@ class Api:
 def api(stranger: httpx2.AsyncClient, created: NewAccount) -> Api:
     """Give a client with the first administrator's token."""
     return Api(stranger, created)
+
+
+@pytest.fixture(params=KINDS)
+def house(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[House]:
+    """Give a house of one account with one check."""
+    with open_house(tmp_path, database=new_database(request)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def door(house: House) -> AsyncIterator[Door]:
+    """Give the application's door."""
+    around = surround()
+    around.issuer = "https://gatepost.example"
+    transport = httpx2.ASGITransport(app=create_app(house.services, no_device, around))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        yield Door(house, client, house.ask(cn="laptop-1"))
+
+
+@pytest.fixture
+def laptop(house: House) -> Member:
+    """Give a device."""
+    return house.admit()

@@ -3,127 +3,30 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 import pytest
 
-from gatepost.controlplane.administration.access import apps, exemptions, groups, service_tokens
+from gatepost.controlplane.administration.access import exemptions, groups, service_tokens
 from gatepost.controlplane.administration.access.emergencies import declare_emergency
 from gatepost.controlplane.administration.access.policies import replace_policy_options
-from gatepost.controlplane.administration.rules import replace_options
 from gatepost.controlplane.administration.tokens import create_token, revoke_token
 from gatepost.core.check import Evidence
 from gatepost.errors import StorageError
-from gatepost.wire.management.check_options import CheckOptions
 from gatepost.wire.management.emergencies import EmergencyBody
 from gatepost.wire.management.exemptions import ExemptionBody
 from gatepost.wire.management.policy_options import PolicyOptions
 from gatepost.wire.management.service_tokens import ServiceTokenBody
 from gatepost.wire.management.tokens import TokenBody, TokenKind
 from tests.certificates import CertificateAuthority
-from tests.controlplane.house import House, Member, open_house
-from tests.kinds import KINDS, new_database
 from tests.services import as_json
-from tests.web.test_device import application, client_of
+from tests.web.door import EVERYONE, HOST, Door, fingerprint, proved
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
-
-    import httpx2
-
     from tests.certificates import Issued
-
-HOST = "app.example.com"
-EVERYONE: dict[str, Any] = {"everyone": {}}
-
-
-class Door:
-    """An application behind a proxy, in a house whose one check is in its one policy."""
-
-    def __init__(self, house: House, client: httpx2.AsyncClient, check: str) -> None:
-        """Make the application, its policy and the proxy's token."""
-        self.house = house
-        self.client = client
-        self.check = check
-        managed = {"device_posture": {"integration_uid": self.check}}
-        self.app = self.install(HOST, include=[EVERYONE], require=[managed])
-        self.proxy = self.token(HOST)
-
-    def install(self, *hosts: str, decision: str = "allow", **rules: Any) -> dict[str, Any]:  # noqa: ANN401 - rule objects.
-        """Make an application with one policy."""
-        document = {
-            "type": "self_hosted",
-            "name": hosts[0],
-            "self_hosted_domains": hosts,
-            "policies": [{"name": "managed", "decision": decision, **rules}],
-        }
-        kept = apps.create_app(self.house.services, self.house.account, as_json(document))
-        shown: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(kept.document))
-        return shown
-
-    def token(self, *names: str) -> str:
-        """Make a proxy's token for applications."""
-        body = TokenBody(kind=TokenKind.PROXY, name="edge-1", apps=names)
-        return create_token(self.house.services, self.house.account, body).token
-
-    def headers(self, **changes: str | None) -> dict[str, str]:
-        """Give what a proxy sends; None leaves a header out."""
-        given: dict[str, str | None] = {
-            "proxy": self.proxy,
-            "app": HOST,
-            "host": HOST,
-            "target": "/",
-            "address": "192.0.2.7",
-        }
-        sent = {f"X-Gatepost-{name.title()}": value for name, value in (given | changes).items()}
-        return {name: value for name, value in sent.items() if value is not None}
-
-    async def ask(self, **changes: str | None) -> httpx2.Response:
-        """Ask as a proxy does."""
-        return await self.client.get("/access/v1/decide", headers=self.headers(**changes))
-
-    async def outcome(self, **changes: str | None) -> tuple[int, str]:
-        """Give the status and the reasons of an answer."""
-        answer = await self.ask(**changes)
-        assert "no-store" == answer.headers["cache-control"]
-        assert answer.headers["x-gatepost-reference"]
-        return answer.status_code, answer.headers.get("x-gatepost-reasons", "")
-
-
-@pytest.fixture(params=KINDS)
-def house(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[House]:
-    """Give a house of one account with one check."""
-    with open_house(tmp_path, database=new_database(request)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def door(house: House) -> AsyncIterator[Door]:
-    """Give the application's door."""
-    async with client_of(application(house)) as client:
-        yield Door(house, client, house.ask(cn="laptop-1"))
-
-
-@pytest.fixture
-def laptop(house: House) -> Member:
-    """Give a device."""
-    return house.admit()
-
-
-def fingerprint(issued: Issued) -> str:
-    """Give a certificate's SHA-256 in hex."""
-    return hashlib.sha256(issued.der).hexdigest()
-
-
-def proved(house: House, member: Member) -> Issued:
-    """Give the member a certificate, and let it report that."""
-    issued = house.authority.issue(cn="laptop-1")
-    member.prove(issued)
-    return issued
+    from tests.controlplane.house import Member
 
 
 async def test_a_managed_device_is_let_in_however_the_certificate_is_told(door: Door, laptop: Member) -> None:
@@ -411,60 +314,6 @@ async def test_in_an_emergency_known_devices_are_let_in_until_it_ends(door: Door
     assert (403, "device-not-identified") == await door.outcome()
     door.house.clock.time += 60_000
     assert (403, "no-certificate-found") == await door.outcome(**told)
-
-
-async def test_whoever_waits_for_a_report_reads_so_and_the_device_is_asked_once(door: Door, laptop: Member) -> None:
-    """The page goes on by itself; however often it asks, the device is asked once in ten seconds."""
-    told = {"fingerprint": fingerprint(proved(door.house, laptop))}
-    ends_at = laptop.result().result.ends_at
-    assert ends_at is not None
-    door.house.clock.time = ends_at
-
-    def asked() -> list[int]:
-        with door.house.storage.reading() as records:
-            return list(records.report_requests.open([door.house.account]))
-
-    assert [] == asked()
-    answer = await door.ask(**told)
-    assert answer.json()["retry"]
-    assert [laptop.registration.number] == asked()
-    page = await door.client.get(
-        "/access/v1/refused", headers={"X-Gatepost-Page": answer.headers["x-gatepost-page"], "Accept": "text/html"}
-    )
-    assert 403 == page.status_code
-    assert "Checking this device…" in page.text
-    assert 'http-equiv="refresh"' in page.text
-    with door.house.storage.writing() as records:
-        records.report_requests.forget(door.house.clock() + 1)
-    await door.ask(**told)
-    assert [] == asked()
-    door.house.clock.time += 10_000
-    await door.ask(**told)
-    assert [laptop.registration.number] == asked()
-
-
-async def test_the_page_says_which_check_failed_in_words_and_in_its_administrators(door: Door, laptop: Member) -> None:
-    """Markup in either is text; what is no story of ours shows none."""
-    options = CheckOptions(message="Ask <b>Ann</b> & Bob.")
-    replace_options(door.house.services, door.house.account, door.check, options)
-    told = {"fingerprint": fingerprint(proved(door.house, laptop))}
-    laptop.send(laptop.compose())
-    answer = await door.ask(**told)
-    headers = {"X-Gatepost-Page": answer.headers["x-gatepost-page"], "Accept": "text/html,*/*"}
-    page = await door.client.get("/access/v1/refused", headers=headers)
-    assert "<h2>laptops</h2>" in page.text
-    assert "No certificate was found on this device" in page.text
-    assert "Ask &lt;b&gt;Ann&lt;/b&gt; &amp; Bob." in page.text
-    assert answer.headers["x-gatepost-reference"] in page.text
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    whole = await door.client.get(
-        "/access/v1/decide", headers=door.headers(**told, answer="page") | {"Accept": "text/html"}
-    )
-    assert "<h2>laptops</h2>" in whole.text
-    for wrong in ("", "%", base64.b64encode(b"[]").decode(), base64.b64encode(b'{"reasons":["x"]}').decode()):
-        other = await door.client.get("/access/v1/refused", headers={"X-Gatepost-Page": wrong, "Accept": "text/html"})
-        assert (403, True) == (other.status_code, "Please ask your administrator." in other.text)
-    assert b"" == (await door.client.head("/access/v1/refused", headers=headers)).content
 
 
 async def test_rules_in_groups_and_of_networks(door: Door, laptop: Member) -> None:

@@ -181,6 +181,7 @@ def _surround(
         counters=counters,
         operations=Operations(Readiness(database.probe, lambda: intake.alive), limits, shown),
         request_ids=_request_ids(),
+        issuer=settings.public_urls[0],
     )
 
 

@@ -34,12 +34,16 @@ class AccountKeys(msgspec.Struct, frozen=True, kw_only=True):
 
 def make_keys(records: Records, account: Account, random: Callable[[int], bytes], now: int) -> None:
     """Make the secrets of a new account; raises ConflictError when it has them already."""
+    records.secrets.put(account.number, _NONCE_SECRET, random(32), now)
+    records.secrets.put(account.number, _SIGNING_KEY, new_private_key(), now)
+
+
+def new_private_key() -> bytes:
+    """Make a P-256 key, and return it as PKCS#8 in DER."""
     key = ec.generate_private_key(ec.SECP256R1())
-    encoded = key.private_bytes(
+    return key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    records.secrets.put(account.number, _NONCE_SECRET, random(32), now)
-    records.secrets.put(account.number, _SIGNING_KEY, encoded, now)
 
 
 def renew_nonce_secret(records: Records, account: int, random: Callable[[int], bytes], now: int) -> None:

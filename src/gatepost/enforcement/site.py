@@ -23,7 +23,7 @@ UNAVAILABLE: Final = (
 )
 """What is read where nothing can be decided; it stands in configurations, so it has neither a quote of theirs nor a dollar."""
 _LAST_PORT: Final = 65_535
-TOLD: Final = ("Reference", "Policy", "Registration", "Email", "Binding", "Evidence", "Reasons")
+TOLD: Final = ("Assertion", "Reference", "Policy", "Registration", "Email", "Binding", "Evidence", "Reasons")
 """What a decision tells of who asks, as headers that an application reads: ``X-Gatepost-Email`` and so on."""
 ASKED: Final = ("Proxy", "App", "Host", "Target", "Address", "Certificate", "Fingerprint", "Page")
 """The other headers of ours: no application has any use for them."""

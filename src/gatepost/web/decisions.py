@@ -1,5 +1,7 @@
 """What proxies ask for each request: ``/access/v1/decide``, a plain ASGI route beside the devices'.
 
+Beside it stand ``refused``, which is the page for who is refused, and ``{account}/jwks``, the keys by which applications verify.
+
 An answer of 2xx says "let in" and nothing else does: 403 refuses, 503 says that nothing can be decided now. Only the headers
 that a shipped proxy configuration sets are read; one that comes twice, in another spelling, or with bytes that none of ours
 has, is a refusal, since a client could have sent it. The body is never read.
@@ -22,14 +24,17 @@ import hashlib
 import re
 from base64 import b64decode
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+import msgspec
 import structlog
 
 from gatepost.controlplane.access.deciding import CRASHED, NOT_ALLOWED, Access, Answer, Question
 from gatepost.core.pem import scan_pem
-from gatepost.errors import CredentialError, StorageError, TooManyAttemptsError
+from gatepost.enforcement.assertion import Signer, key_set
+from gatepost.errors import CredentialError, GatepostError, NotFoundError, StorageError, TooManyAttemptsError
 from gatepost.web.refusals import REFUSED, answer_refused, reply, tell_story, write_story
 from gatepost.web.surroundings import REQUEST
 
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "/access/"
 DECIDE: Final = "/access/v1/decide"
+_KEYS: Final = re.compile(r"/access/v1/([0-9a-f]{32})/jwks", re.ASCII)
 _OURS: Final = b"x-gatepost-"
 _NEEDED: Final = ("proxy", "app", "host", "address")
 _KNOWN: Final = frozenset({*_NEEDED, "target", "certificate", "fingerprint", "answer"})
@@ -62,16 +68,21 @@ _log = structlog.get_logger("gatepost.access")
 class DecisionApi:
     """The ASGI application under ``/access/``."""
 
-    def __init__(self, access: Access, limits: Limits) -> None:
-        """Take the use case, and the limits of credentials that do not count."""
+    def __init__(self, access: Access, limits: Limits, issuer: str) -> None:
+        """Take the use case, the limits of credentials that do not count, and under which name assertions are signed."""
         self._access = access
         self._limits = limits
+        self._issuer = issuer
+        self._signer = Signer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         del receive
         if scope["path"] == REFUSED:
             await answer_refused(scope, send)
+            return
+        if (keys := _KEYS.fullmatch(scope["path"])) is not None:
+            await self._show_keys(keys[1], send)
             return
         status, headers, body = await self._answer(scope)
         fixed = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
@@ -96,8 +107,29 @@ class DecisionApi:
             return refused(403, CRASHED)
         _note(answer, reference)
         if answer.verdict.allowed:
-            return _OK_FOR[_wants_page(scope)], _tell(answer, reference), b""
+            told = _tell(answer, reference)
+            told.append((b"x-gatepost-assertion", self._sign(answer).encode()))
+            return _OK_FOR[_wants_page(scope)], told, b""
         return refused(403, answer)
+
+    def _sign(self, answer: Answer) -> str:
+        return self._signer.sign({"iss": self._issuer, **answer.claims}, answer.key, answer.at // 1000)
+
+    async def _show_keys(self, account_id: str, send: Send) -> None:
+        """Answer with the keys by which applications verify; they may be kept for five minutes."""
+        try:
+            keys = await asyncio.to_thread(self._access.published_keys, account_id)
+            status, body = 200, msgspec.json.encode(key_set(keys))
+        except GatepostError as error:
+            status, body = (404 if isinstance(error, NotFoundError) else 503), b"{}"
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"public, max-age=300" if status == HTTPStatus.OK else b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     async def _ask(self, scope: Scope) -> Answer:
         question = read_question(scope)

@@ -26,6 +26,8 @@ class Surroundings(msgspec.Struct, kw_only=True):
     operations: Operations
     request_ids: Iterator[str]
     """A name for each request, in the log and in an answer that says that something broke."""
+    issuer: str = ""
+    """The address under which assertions for applications are signed."""
     leaving: bool = False
     """Whether another process takes over: connections end with the answer that is under way."""
     deadline: float = BODY_DEADLINE

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -21,19 +21,20 @@ from gatepost.controlplane.access.identifying import (
     standings_of,
 )
 from gatepost.controlplane.access.places import find_application
+from gatepost.controlplane.access.signing_keys import SigningKeys, provide_signing_keys, read_signing_keys
 from gatepost.controlplane.access.view import AccessView, read_versions, read_view
 from gatepost.core.decision import CompiledApplication, Verdict, decide
 from gatepost.core.matching import Asker
 from gatepost.core.policy import Application, Binding, Posture
 from gatepost.core.reason import Reason
-from gatepost.errors import CredentialError
+from gatepost.errors import CredentialError, NotFoundError
 from gatepost.wire.management.tokens import TokenKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from ipaddress import IPv4Address, IPv6Address
 
-    from gatepost.controlplane.ports import Records, Storage, Token
+    from gatepost.controlplane.ports import Records, Registration, Storage, Token
 
 _REMEMBERED: Final = 64
 """Accounts whose views are kept; the one that was longest not asked for is read again."""
@@ -65,15 +66,20 @@ class FailedCheck(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict, and on whom and what it was."""
+    """A verdict, when it was given (ms), and on whom and what."""
 
     verdict: Verdict
+    at: int = 0
     application: Application | None = None
     registration: str | None = None
     device: str | None = None
     email: str | None = None
     failed: tuple[FailedCheck, ...] = ()
     """The checks that a refusal rests on."""
+    claims: dict[str, Any] = {}
+    """What the application is told, of whoever is let in; times are not among it."""
+    key: bytes = b""
+    """The key that signs that."""
 
 
 NOT_ALLOWED: Final = Answer(verdict=Verdict(allowed=False, reasons=(Reason.PROXY_NOT_ALLOWED,)))
@@ -91,6 +97,7 @@ class Access:
         self._now = now
         self._views: dict[int, AccessView] = {}
         self._asking = Asking(storage, now)
+        self._keys: dict[int, SigningKeys] = {}
 
     def decide(self, question: Question) -> Answer:
         """Answer one question.
@@ -108,9 +115,37 @@ class Access:
                 return NOT_ALLOWED
             device = identify_device(records, token.account, question.certificate, now)
             answer = _decide(records, view, found, question, device, now)
+            keys = self._known_keys(records, token.account, now)
         if device.registration is not None and not answer.verdict.allowed and _waits(answer.verdict):
             self._asking.ask(device.registration)
-        return answer
+        if not answer.verdict.allowed:
+            return answer
+        return msgspec.structs.replace(answer, key=(keys or self._make_keys(token.account, now)).current)
+
+    def published_keys(self, account_id: str) -> tuple[bytes, ...]:
+        """Return the keys of an account whose public halves applications verify with; raises `NotFoundError`."""
+        now = self._now()
+        with self._storage.reading() as records:
+            account = records.accounts.find(account_id)
+            if account is None:
+                raise NotFoundError("account", account_id)
+            keys = self._known_keys(records, account.number, now)
+        return (keys or self._make_keys(account.number, now)).all
+
+    def _known_keys(self, records: Records, account: int, now: int) -> SigningKeys | None:
+        """Return the keys, where the one that signs is not due to be relieved."""
+        known = self._keys.get(account)
+        if known is None or known.is_due(now):
+            known = read_signing_keys(records, account)
+        if known is None or known.is_due(now):
+            return None
+        self._keys[account] = known
+        return known
+
+    def _make_keys(self, account: int, now: int) -> SigningKeys:
+        with self._storage.writing() as records:
+            made = self._keys[account] = provide_signing_keys(records, account, now)
+        return made
 
     def _view(self, records: Records, account: int) -> AccessView:
         known = self._views.pop(account, None)
@@ -159,12 +194,39 @@ def _decide(
     verdict = decide(found, asker, emergency=now < view.emergency_until)
     return Answer(
         verdict=verdict,
+        at=now,
         application=found.application,
         registration=asker.registration,
         device=None if registration is None else registration.device.name,
         email=email,
         failed=() if verdict.allowed else tuple(_failed(view, verdict)),
+        claims=_claims(view, found, asker, registration, verdict) if verdict.allowed else {},
     )
+
+
+def _claims(
+    view: AccessView, found: CompiledApplication, asker: Asker, registration: Registration | None, verdict: Verdict
+) -> dict[str, Any]:
+    """Say who was let in and why; of the checks only those that the application's policies ask about."""
+    asked = {posture.check_id for item in found.policies for posture in item.postures}
+    return {
+        "aud": found.application.audience,
+        "sub": asker.email or asker.registration or asker.service_token or "",
+        "account": view.public_id,
+        "email": asker.email,
+        "device_id": None if registration is None else registration.device.id,
+        "registration_id": asker.registration,
+        "service_token": asker.service_token,
+        "posture": {
+            check_id: not standing.reasons(asker.now)
+            for check_id, standing in sorted(asker.standings.items())
+            if check_id in asked
+        },
+        "policy": verdict.policy_id,
+        "binding": verdict.binding,
+        "evidence": verdict.evidence,
+        "reasons": list(verdict.reasons),
+    }
 
 
 def _failed(view: AccessView, verdict: Verdict) -> Iterator[FailedCheck]:

@@ -72,6 +72,7 @@ class AccessView(msgspec.Struct, frozen=True, kw_only=True):
     """An account's part in decisions."""
 
     account: int
+    public_id: str
     versions: tuple[int, int]
     """Of the account's resources, and of its checks."""
     applications: tuple[CompiledApplication, ...]
@@ -95,6 +96,7 @@ def read_view(records: Records, account: int) -> AccessView:
     """Read an account's view. Raises `InputError` or KeyError where something stored cannot be read: nothing is let through."""
     return AccessView(
         account=account,
+        public_id=next(item.public_id for item in records.accounts.all() if item.number == account),
         versions=read_versions(records, account),
         applications=tuple(_applications(records, account)),
         checks={item.number: _asked(item) for item in records.checks.all(account) if not item.trial},
