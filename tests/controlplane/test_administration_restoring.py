@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gatepost.controlplane.administration.access import apps
 from gatepost.controlplane.administration.audit import read_audit_log
 from gatepost.controlplane.administration.restoring import Restored, settle_restored
 from gatepost.controlplane.administration.tokens import create_token, revoke_token
@@ -22,7 +23,7 @@ from gatepost.wire.device import Facts
 from gatepost.wire.management.tokens import TokenBody, TokenKind
 from tests.controlplane.house import HOUR, MINUTE, House, Member, open_house
 from tests.kinds import KINDS, new_database
-from tests.services import MASTER_KEY
+from tests.services import MASTER_KEY, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,14 +151,19 @@ def test_what_may_have_come_back_to_life_is_listed(lost: Lost, tmp_path: Path) -
     """An administrator's token and a device that were revoked since the backup are among it."""
     services, account = lost.house.services, lost.house.account
     leaked = create_token(services, account, TokenBody(kind=TokenKind.ADMINISTRATOR, name="leaked"))
+    apps.create_app(services, account, as_json({"type": "self_hosted", "domain": "wiki.example.com"}))
+    body = TokenBody(kind=TokenKind.PROXY, name="edge-1", apps=("wiki.example.com",))
+    proxy = create_token(services, account, body)
     lost.file = tmp_path / "later"
     write_backup(lost.house.database, lost.file, lost.house.clock())
     revoke_token(services, account, leaked.id)
+    revoke_token(services, account, proxy.id)
     lost.house.revoke(lost.laptop)
     house, restored = lost.restore(tmp_path, f"sqlite:///{tmp_path / 'restored.db'}")
     (revived,) = restored.accounts
     assert lost.house.account_id == revived.account_id
     assert ["first administrator", "leaked"] == [token.name for token in revived.administrators]
+    assert ["edge-1"] == [token.name for token in revived.proxies]
     assert (1, 1, 1) == (revived.registrations, revived.posture_rules, revived.certificates)
     house.intake.stop()
     house.close()

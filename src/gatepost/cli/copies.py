@@ -68,7 +68,7 @@ def _warn(account: Revived) -> None:
     click.echo("  Whatever was revoked, denied, deleted or changed after the backup is as it was before. Look through:")
     click.echo(f"  {account.registrations} registrations, {account.posture_rules} posture rules, ", nl=False)
     click.echo(
-        f"{account.certificates} certificates, the deny-list, and these administrators' tokens, which count again:"
+        f"{account.certificates} certificates, the deny-list, and these tokens of administrators and proxies, which count again:"
     )
-    for token in account.administrators:
-        click.echo(f"  {token.id}  made {token.created_at}  {printable(token.name)}".rstrip())
+    for token in (*account.administrators, *account.proxies):
+        click.echo(f"  {token.id}  {token.kind:13}  made {token.created_at}  {printable(token.name)}".rstrip())

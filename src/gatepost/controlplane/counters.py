@@ -54,6 +54,10 @@ class Counters(Protocol):
         """Count an attempt to enrol; ``outcome`` is empty, or the word that the device is told."""
         ...
 
+    def decided(self, *, allowed: bool, reason: Reason | None) -> None:
+        """Count a decision for a proxy; ``reason`` is its first, None where who was let in needed none."""
+        ...
+
     def answered(self, status: int) -> None:
         """Count a request of the management API, or of the pages, by the status of its answer."""
         ...
@@ -89,6 +93,9 @@ class NoCounters:
         """Leave it uncounted."""
 
     def enrolled(self, outcome: str) -> None:
+        """Leave it uncounted."""
+
+    def decided(self, *, allowed: bool, reason: Reason | None) -> None:
         """Leave it uncounted."""
 
     def answered(self, status: int) -> None:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 def create_app(services: Services, device: Application, around: Surroundings) -> Front:
     """Put the routes together; ``device`` is the application that answers agents."""
-    decisions = DecisionApi(Access(services.storage, services.now), around.limits, around.issuer)
+    decisions = DecisionApi(Access(services.storage, services.now), around)
     return Front(cast("Application", create_routes(services, around.limits)), device, decisions, around)
 
 

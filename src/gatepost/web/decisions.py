@@ -41,7 +41,7 @@ from gatepost.web.surroundings import REQUEST
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from gatepost.web.limits import Limits
+    from gatepost.web.surroundings import Surroundings
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -68,11 +68,12 @@ _log = structlog.get_logger("gatepost.access")
 class DecisionApi:
     """The ASGI application under ``/access/``."""
 
-    def __init__(self, access: Access, limits: Limits, issuer: str) -> None:
-        """Take the use case, the limits of credentials that do not count, and under which name assertions are signed."""
+    def __init__(self, access: Access, around: Surroundings) -> None:
+        """Take the use case; limits of credentials that do not count, counters, and under which name assertions are signed."""
         self._access = access
-        self._limits = limits
-        self._issuer = issuer
+        self._limits = around.limits
+        self._counters = around.counters
+        self._issuer = around.issuer
         self._signer = Signer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +92,7 @@ class DecisionApi:
 
     async def _answer(self, scope: Scope) -> _Reply:
         reference = REQUEST.get()
-        refused = partial(_refuse, scope, reference)
+        refused = partial(self._refuse, scope, reference)
         try:
             answer = await self._ask(scope)
         except CredentialError:
@@ -107,10 +108,19 @@ class DecisionApi:
             return refused(403, CRASHED)
         _note(answer, reference)
         if answer.verdict.allowed:
+            self._count(answer)
             told = _tell(answer, reference)
             told.append((b"x-gatepost-assertion", self._sign(answer).encode()))
             return _OK_FOR[_wants_page(scope)], told, b""
         return refused(403, answer)
+
+    def _refuse(self, scope: Scope, reference: str, status: int, answer: Answer) -> _Reply:
+        self._count(answer)
+        return _refuse(scope, reference, status, answer)
+
+    def _count(self, answer: Answer) -> None:
+        verdict = answer.verdict
+        self._counters.decided(allowed=verdict.allowed, reason=verdict.reasons[0] if verdict.reasons else None)
 
     def _sign(self, answer: Answer) -> str:
         return self._signer.sign({"iss": self._issuer, **answer.claims}, answer.key, answer.at // 1000)

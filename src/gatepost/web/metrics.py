@@ -55,6 +55,12 @@ class PrometheusCounters:
             "gatepost_verifications", "Signatures of certificates' keys.", ["outcome"], registry=registry
         )
         self._enrollments = Counter("gatepost_enrollments", "Attempts to enrol.", ["outcome"], registry=registry)
+        self._decisions = Counter(
+            "gatepost_decisions",
+            "Decisions for proxies, by what they came to.",
+            ["decision", "reason"],
+            registry=registry,
+        )
         self._requests = Counter(
             "gatepost_requests", "Requests but for the devices', by status.", ["status"], registry=registry
         )
@@ -106,6 +112,10 @@ class PrometheusCounters:
     def enrolled(self, outcome: str) -> None:
         """Count an attempt to enrol."""
         self._enrollments.labels(_known(outcome) if outcome else "enrolled").inc()
+
+    def decided(self, *, allowed: bool, reason: Reason | None) -> None:
+        """Count a decision."""
+        self._decisions.labels("allow" if allowed else "deny", "none" if reason is None else reason.value).inc()
 
     def answered(self, status: int) -> None:
         """Count an answer."""

@@ -31,6 +31,8 @@ class Revived(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     administrators: tuple[TokenObject, ...]
     """Administrators' tokens that count: one of them may have been revoked since the backup."""
+    proxies: tuple[TokenObject, ...]
+    """Proxies' tokens, likewise."""
     registrations: int
     """Registrations that are not revoked."""
     posture_rules: int
@@ -58,10 +60,10 @@ def _settle(records: Records, account: Account, made_at: int, now: int, random: 
     number = account.number
     _outrun(records, number, max(now - made_at, 0) + 1)
     renew_nonce_secret(records, number, random, now)
-    administrators = records.tokens.all(number, TokenKind.ADMINISTRATOR)
     revived = Revived(
         account_id=account.public_id,
-        administrators=tuple(map(show_token, (item for item in administrators if item.revoked_at is None))),
+        administrators=_counting(records, number, TokenKind.ADMINISTRATOR),
+        proxies=_counting(records, number, TokenKind.PROXY),
         registrations=_count_registrations(records, number),
         posture_rules=len(records.checks.all(number)),
         certificates=len(records.certificates.all(number)),
@@ -82,6 +84,10 @@ def _settle(records: Records, account: Account, made_at: int, now: int, random: 
         ),
     )
     return revived
+
+
+def _counting(records: Records, account: int, kind: TokenKind) -> tuple[TokenObject, ...]:
+    return tuple(show_token(item) for item in records.tokens.all(account, kind) if item.revoked_at is None)
 
 
 def _outrun(records: Records, account: int, steps: int) -> None:
