@@ -1,7 +1,8 @@
 """Places: which application a host and a path belong to.
 
-What could be read in two ways, by a proxy and by the application behind it, belongs to none: an escaped slash, backslash, dot
-or NUL, an empty or a dot segment. That is asked only of hosts of which an application has a part.
+What could be read in two ways, by a proxy and by the application behind it, belongs to none: an escaped letter, digit, slash, dot
+or other mark that nobody needs to escape, an escape of an escape, an empty or a dot segment, a semicolon, a backslash. That is
+asked only of hosts of which an application has a part.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
     from gatepost.core.policy import Application, Host
 
-_AMBIGUOUS: Final = re.compile(r"%(?:2f|5c|00|2e)|[\\\x00]|//|/\.{1,2}(?:/|;|$)|;", re.ASCII | re.IGNORECASE)
+_AMBIGUOUS: Final = re.compile(
+    r"%(?![0-9a-f]{2})"  # no escape
+    r"|%(?:00|2[3def]|3[0-9f]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9ae])"  # NUL # - . / digits ? letters backslash _ ~
+    r"|%25[0-9a-f]{2}"  # an escape of an escape
+    r"|[\\\x00#;]|//|/\.{1,2}(?:/|$)",
+    re.ASCII | re.IGNORECASE,
+)
 _LONGEST: Final = 8_192
 
 
@@ -30,7 +37,7 @@ def find_application(applications: Iterable[Application], host: str, target: str
     if not name or len(target) > _LONGEST or not target.startswith("/"):
         return None
     here = [(item, place) for item in applications for place in item.hosts if _covers(place.name, name)]
-    path = target.partition("?")[0].partition("#")[0]
+    path = target.partition("?")[0]
     if any(place.path for _, place in here) and _AMBIGUOUS.search(path):
         return None
     matching = [(item, place) for item, place in here if _lies_below(path, place.path)]
