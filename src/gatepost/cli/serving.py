@@ -105,10 +105,8 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     around = _surround(settings, database, intake, metrics)
     device = DeviceApi(DeviceUseCases(enroller, posture, intake, calls), around)
     _prepare_process()
-    sharing = LimitSharing(storage, around.limits, secrets.token_bytes(8), now)
-    life = _Life(
-        (intake, rejudger, housekeeper), (calls, sharing), Leaving(calls, around), ready, _closing(previews, database)
-    )
+    tasks = (calls, LimitSharing(storage, around.limits, secrets.token_bytes(8), now))
+    life = _Life((intake, rejudger, housekeeper), tasks, Leaving(calls, around), ready, _closing(previews, database))
     return life.wrap(create_app(services, device, around))
 
 
