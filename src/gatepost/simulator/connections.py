@@ -90,11 +90,20 @@ class Connections:
         if held is None or held[0].at_eof():
             self._close(held)
             held = await asyncio.open_connection(self._host, self._port, ssl=self._context, limit=_MAXIMUM_ANSWER)
+        try:
+            return await self._ask(held, request, lose=lose)
+        except BaseException:
+            # Whoever asked does not have it yet, where it was opened here.
+            self._close(held)
+            raise
+
+    async def _ask(
+        self, held: tuple[asyncio.StreamReader, asyncio.StreamWriter], request: bytes, *, lose: bool
+    ) -> tuple[Answer, tuple[asyncio.StreamReader, asyncio.StreamWriter] | None]:
         reader, writer = held
         writer.write(request)
         await writer.drain()
         if lose:
-            self._close(held)
             raise LostAnswerError
         head = await reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
