@@ -44,7 +44,7 @@ def folder_in(text: str) -> Path:
 
 
 def test_the_story_is_told() -> None:
-    """PASS, five FAILs for five reasons, PASS, for both stores; then the log of it; and nothing is left behind."""
+    """PASS, five FAILs for five reasons, PASS, for both stores; a page; then the log of it; and nothing is left behind."""
     command = [sys.executable, "-m", "gatepost", "demo"]
     outcome = subprocess.run(command, env=os.environ | STRANGE, capture_output=True, text=True, check=False)
     assert (0, "") == (outcome.returncode, outcome.stderr)
@@ -54,7 +54,14 @@ def test_the_story_is_told() -> None:
     assert [reason for reason in REASONS for _ in range(2)] == failed
     assert {"evidence: possession"} <= set(re.findall(r"evidence: \w+", told))
     lines = re.findall(r"^\d{4}-\d\d-\d\dT\S+Z +.+? +(pass|fail|error)\b", log, re.MULTILINE)
-    assert ["pass", "pass", *["fail"] * 10, "pass", "pass"] == lines
+    assert ["pass", "pass", *["fail"] * 10, "pass", "pass", "fail", "fail", "pass", "pass"] == lines
+    opened = re.findall(r"^(\d{3})  with(.*?)  +(.*)$", told, re.MULTILINE)
+    assert [
+        ("200", " the device's certificate", "Welcome to the wiki."),
+        ("403", "out any certificate", "device-not-identified"),
+        ("403", " the device's certificate", "private-key-missing"),
+        ("200", " the device's certificate", "Welcome to the wiki."),
+    ] == opened
     assert not folder_in(outcome.stdout).exists()
     assert not Path("/nowhere").exists()
 
@@ -98,6 +105,13 @@ def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatc
     assert "certutil is not installed" in words
     assert "libnss3-tools" in words
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_missing_nginx_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is looked for where not everybody's path leads, too."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("gatepost.cli.demo.find_nginx", lambda: None)
+    assert "nginx is not installed" in refused("demo")
 
 
 def test_an_unknown_flag_is_named() -> None:

@@ -15,6 +15,7 @@ import msgspec
 
 from gatepost.agent.host import read_host
 from gatepost.cli.story import Issued, Story
+from gatepost.cli.story_page import HOST, Page, find_nginx
 from gatepost.errors import InputError, ProcessError
 
 _TOOLS: Final = {"certutil": "libnss3-tools", "pk12util": "libnss3-tools"}
@@ -35,7 +36,7 @@ class Chapter(msgspec.Struct, frozen=True):
 @click.option("--serve", "goes_on", is_flag=True, help="Go on serving after the last line, until interrupted.")
 @click.option("--keep", is_flag=True, help="Keep the temporary folder.")
 def demo(*, goes_on: bool, keep: bool) -> None:
-    """Watch a device pass, fail for five reasons, and pass again, with every part real."""
+    """Watch a device pass, fail for five reasons, and pass again, and a page behind nginx open and close for it."""
     _insist_on_tools()
     folder = Path(tempfile.mkdtemp(prefix="gatepost-demo-"))
     _say(f"Everything is written to {folder}, and nothing anywhere else. The server listens on loopback.")
@@ -53,9 +54,9 @@ def _end(number: int, _frame: object) -> None:
 
 
 def _insist_on_tools() -> None:
-    for tool, package in _TOOLS.items():
-        if shutil.which(tool) is None:
-            raise InputError(tool, "is not installed", f"apt-get install {package} (make demo does it)")
+    missing = [(tool, package) for tool, package in _TOOLS.items() if shutil.which(tool) is None]
+    for tool, package in [*missing, *([] if find_nginx() else [("nginx", "nginx")])]:
+        raise InputError(tool, "is not installed", f"apt-get install {package} (make demo does it)")
 
 
 def _tell(story: Story, *, goes_on: bool) -> None:
@@ -73,10 +74,13 @@ def _tell(story: Story, *, goes_on: bool) -> None:
         _head("The agent enrols, and reports for the first time")
         _say(story.enroll())
         told = [_play(story, chapter) for chapter in _chapters(story, good, name)]
+        told.append(_open_page(story, good))
         _show_log(story)
         if not all(told):
             raise ProcessError("gatepost demo", 1, "a step came out otherwise than it should; see above")
-        _say("\nThe story came out as it should: PASS, five FAILs for five reasons, PASS.")
+        _say(
+            "\nThe story came out as it should: PASS, five FAILs for five reasons, PASS; and the page opened for PASS alone."
+        )
         if goes_on:
             _go_on(story, server.wait)
 
@@ -167,6 +171,34 @@ def _play(story: Story, chapter: Chapter) -> bool:
     if not right:
         _say(f"this should have been {chapter.status} {chapter.reason or ''}")
     return right
+
+
+def _open_page(story: Story, good: tuple[Issued, Issued]) -> bool:
+    """Put a page behind nginx that asks Gatepost, and ask for it while the checks pass, while they fail, and again."""
+    checks = [rule["id"] for rule in story.call("GET", "/devices/posture")]
+    page = Page(story)
+    page.publish(checks)
+    _head(f"A page behind nginx: https://{HOST}, for devices that pass both checks")
+    with page:
+        right = _ask(page, "with the device's certificate", good[1], opens=True)
+        right &= _ask(page, "without any certificate", None, opens=False)
+        story.install(*good, with_key=False)
+        story.cycle()
+        _say("The private keys are taken out of the device's stores; the agent reports.")
+        right &= _ask(page, "with the device's certificate", good[1], opens=False)
+        story.install(*good)
+        story.cycle()
+        _say("They come back; the agent reports.")
+        return right & _ask(page, "with the device's certificate", good[1], opens=True)
+
+
+def _ask(page: Page, how: str, issued: Issued | None, *, opens: bool) -> bool:
+    opened = page.open(issued)
+    word = click.style(f"{opened.status}", fg="green" if opened.is_page else "red", bold=True)
+    _say(f"{word}  {how:30} {opened.text}")
+    if opened.is_page is not opens:
+        _say(f"this should have been {'the page' if opens else 'a refusal'}")
+    return opened.is_page is opens
 
 
 def _show_result(result: dict[str, Any]) -> None:

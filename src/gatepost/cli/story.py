@@ -45,10 +45,18 @@ class Story:
         self.state = folder / "agent"
         self.settings = folder / "agent.toml"
         self.database = f"sqlite:///{folder / 'server' / 'gatepost.db'}"
-        self.port = _free_port()
+        self.port = self.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.account = ""
         self.token = ""
+
+    @staticmethod
+    def free_port() -> int:
+        """Ask the system for a port that nobody uses."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            return port
 
     def gatepost(self, *arguments: str, expect: tuple[int, ...] = (0,), token: str = "") -> Finished:
         """Run a command of ours in a process of its own."""
@@ -174,11 +182,3 @@ def _environment() -> dict[str, str]:
     """Return what a command of the story finds around it: none of a person's own settings of Gatepost."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
     return kept | {"NO_COLOR": "1"}
-
-
-def _free_port() -> int:
-    """Ask the system for a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
