@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from gatepost.controlplane.access.signing_keys import SigningKeys
 from gatepost.controlplane.administration.access import exemptions, groups, service_tokens
 from gatepost.controlplane.administration.access.emergencies import declare_emergency
 from gatepost.controlplane.administration.access.policies import replace_policy_options
@@ -350,3 +351,25 @@ async def test_a_database_that_cannot_be_read_lets_nobody_in(
         assert "fire" not in answer.text
         assert "broken" not in answer.text
     assert (204, "") == await door.outcome(**told)
+
+
+async def test_while_nothing_can_be_written_decisions_go_on(
+    door: Door, laptop: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: results that stand let in, also when the key that signs should take its turn; others refuse."""
+    told = {"fingerprint": fingerprint(proved(door.house, laptop))}
+    assert (204, "") == await door.outcome(**told)
+
+    def fail(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(door.house.services.storage, "writing", fail)
+    assert (204, "") == await door.outcome(**told)
+    ends_at = laptop.result().result.ends_at
+    assert ends_at is not None
+    door.house.clock.time = ends_at
+    assert (403, "result-expired") == await door.outcome(**told)
+    with monkeypatch.context() as patch:
+        patch.setattr(SigningKeys, "is_due", lambda *_: True)
+        door.house.clock.time = ends_at - 1
+        assert (204, "") == await door.outcome(**told)

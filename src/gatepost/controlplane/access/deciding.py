@@ -7,6 +7,7 @@ kept, and used while the database has their version.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,7 @@ from gatepost.core.decision import CompiledApplication, Verdict, decide
 from gatepost.core.matching import Asker
 from gatepost.core.policy import Application, Binding, Posture
 from gatepost.core.reason import Reason
-from gatepost.errors import CredentialError, NotFoundError
+from gatepost.errors import CredentialError, NotFoundError, StorageError
 from gatepost.wire.management.tokens import TokenKind
 
 if TYPE_CHECKING:
@@ -116,11 +117,13 @@ class Access:
             device = identify_device(records, token.account, question.certificate, now)
             answer = _decide(records, view, found, question, device, now)
             keys = self._known_keys(records, token.account, now)
-        if device.registration is not None and not answer.verdict.allowed and _waits(answer.verdict):
-            self._asking.ask(device.registration)
-        if not answer.verdict.allowed:
-            return answer
-        return msgspec.structs.replace(answer, key=(keys or self._make_keys(token.account, now)).current)
+        if answer.verdict.allowed:
+            return msgspec.structs.replace(answer, key=self._turn_keys(token.account, keys, now).current)
+        if device.registration is not None and _waits(answer.verdict):
+            # Where that cannot be written down the refusal stands, and the device reports when it is due.
+            with suppress(StorageError):
+                self._asking.ask(device.registration)
+        return answer
 
     def published_keys(self, account_id: str) -> tuple[bytes, ...]:
         """Return the keys of an account whose public halves applications verify with; raises `NotFoundError`."""
@@ -130,21 +133,28 @@ class Access:
             if account is None:
                 raise NotFoundError("account", account_id)
             keys = self._known_keys(records, account.number, now)
-        return (keys or self._make_keys(account.number, now)).all
+        return self._turn_keys(account.number, keys, now).all
 
     def _known_keys(self, records: Records, account: int, now: int) -> SigningKeys | None:
-        """Return the keys, where the one that signs is not due to be relieved."""
+        """Return the keys that there are; None: there are none yet."""
         known = self._keys.get(account)
         if known is None or known.is_due(now):
             known = read_signing_keys(records, account)
-        if known is None or known.is_due(now):
-            return None
-        self._keys[account] = known
+        if known is not None:
+            self._keys[account] = known
         return known
 
-    def _make_keys(self, account: int, now: int) -> SigningKeys:
-        with self._storage.writing() as records:
-            made = self._keys[account] = provide_signing_keys(records, account, now)
+    def _turn_keys(self, account: int, known: SigningKeys | None, now: int) -> SigningKeys:
+        """Make keys where there are none, and let the next one sign where that is due; while nothing can be written, the last."""
+        if known is not None and not known.is_due(now):
+            return known
+        try:
+            with self._storage.writing() as records:
+                made = self._keys[account] = provide_signing_keys(records, account, now)
+        except StorageError:
+            if known is None:
+                raise
+            return known
         return made
 
     def _view(self, records: Records, account: int) -> AccessView:
