@@ -9,9 +9,10 @@
 #   make corpus  our verdicts over a corpus beside those of OpenSSL and GnuTLS, counted
 #   make hostile   malformed certificates and generated requests to every route, EXAMPLES=200 each: no answer may be 5xx
 #   make faults  faults brought about again and again, and what came of them, counted
+#   make attacks   what clients make up, against real nginx, HAProxy, Envoy and Caddy, and what came of it
 #   make noticing   how soon a change on a device is known on the server, for each kind of store
 #   make fuzz    every parser of ours under a fuzzer, SECONDS=60 each
-#   make bench   the published figures, measured here
+#   make bench   the published figures, measured here; python -m bench --resume goes on with what is left
 #   make docs    the links in the documentation
 #   make lock    the locks anew, from pyproject.toml
 #   make clean   removes what the above made in this folder

@@ -37,7 +37,7 @@ _CREDENTIALS: Final = 1_000
 _TRUSTED_FOR: Final = 3_600.0
 """Seconds for which a credential that counted passes by the limits; then it has to count again."""
 _TOLD_EVERY: Final = 60.0
-"""Seconds for which a credential that counted is not looked at again here, and others are not told of it again."""
+"""Seconds for which nothing is noted again of a credential that counted, and no other process told of it again."""
 _HOPS: Final = 16
 """As many entries of X-Forwarded-For as are looked at, from the right."""
 _WITH_PORT: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
