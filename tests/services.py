@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gatepost.controlplane.access.recording import AccessRecorder
 from gatepost.controlplane.administration.services import Services
 from gatepost.controlplane.counters import UNCOUNTED
 from gatepost.storage.database import open_storage
@@ -43,6 +44,11 @@ def open_services(folder: Path, clock: Clock) -> Services:
     url = f"sqlite:///{folder / 'gatepost.db'}"
     migrate(url)
     return Services(storage=open_storage(url, MASTER_KEY, os.urandom), now=clock, random=os.urandom)
+
+
+def recorder_of(services: Services) -> AccessRecorder:
+    """Give what writes the access log; nothing is written until it is told to."""
+    return AccessRecorder(services.storage, services.now)
 
 
 def rule_of(certificate_id: str, **changes: object) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def test_the_story_is_told() -> None:
         ("403", " the device's certificate", "private-key-missing"),
         ("200", " the device's certificate", "Welcome to the wiki."),
     ] == opened
+    assert re.search(r"gatepost server explain \S+\n +refused at .*\n(?:.*\n)* +not met +require/0 of the policy", told)
     assert not folder_in(outcome.stdout).exists()
     assert not Path("/nowhere").exists()
 

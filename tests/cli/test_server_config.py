@@ -45,6 +45,7 @@ tls_key = "/srv/file-tls.key"
 default_expiration = "never"
 long_polls = 11
 posture_log = "every"
+access_log_sample = 10
 log_retention = 366
 metrics_token_file = "/srv/file-token"
 trusted_proxies = ["10.0.0.0/8"]
@@ -70,6 +71,7 @@ def test_the_file_answers_for_what_nobody_else_gives(file: Path) -> None:
         "default_expiration": "never",
         "long_polls": 11,
         "posture_log": "every",
+        "access_log_sample": 10,
         "log_retention": 366,
         "metrics_token_file": Path("/srv/file-token"),
         "trusted_proxies": ("10.0.0.0/8",),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from gatepost.controlplane.ports import EVERY_RESULT, AuditFilter, UserFilter
+from gatepost.controlplane.ports import EVERY_RESULT, AccessFilter, AuditFilter, UserFilter
 from gatepost.errors import NotFoundError, StorageError
 from tests.contracts.test_storage import Database
 from tests.kinds import KINDS, new_database
@@ -196,6 +196,44 @@ def test_audit_lines_are_read_newest_first_by_what_is_asked(storage: SqlStorage)
             (AuditFilter(actor_id="other"), []),
         ):
             assert expected == [line.entry for line in reversed(records.audit_log.read(1, wanted, None, 10))]
+
+
+def test_decisions_are_read_newest_first_by_what_is_asked(storage: SqlStorage) -> None:
+    """Each filter alone; those of one time by their number; and the other way round."""
+    other = samples.decision(reference="ab12-2", app_id=None, registration_id=None, user_email=None, allowed=False)
+    late = samples.decision(reference="ab12-3", at=NOW + 5)
+    with storage.writing() as records:
+        samples.store_account(records, 2)
+        records.access_log.append(1, [samples.decision(), late])
+        records.access_log.append(1, [other])
+        records.access_log.append(2, [samples.decision()])
+    first = samples.decision()
+    with storage.reading() as records:
+        log = records.access_log
+        lines = log.read(1, AccessFilter(), None, 10)
+        assert [late, other, first] == [line.document for line in lines]
+        assert [other, first] == [line.document for line in log.read(1, AccessFilter(), lines[0].place, 10)]
+        assert [first] == [line.document for line in log.read(1, AccessFilter(), lines[1].place, 10)]
+        assert [other] == [line.document for line in log.read(1, AccessFilter(), None, 1, skip=1)]
+        assert [other, late] == [line.document for line in log.read_upwards(1, AccessFilter(), 5, skip=1)]
+        for wanted, expected in (
+            (AccessFilter(reference="ab12-2"), [other]),
+            (AccessFilter(app_id=first.app_id), [late, first]),
+            (AccessFilter(registration_id=first.registration_id, since=NOW + 1), [late]),
+            (AccessFilter(user_email="user@example.com", before=NOW + 5), [first]),
+            (AccessFilter(allowed=False), [other]),
+            (AccessFilter(allowed=True, reference="ab12-2"), []),
+        ):
+            assert expected == [line.document for line in log.read(1, wanted, None, 10)]
+
+
+def test_a_line_of_the_access_log_is_never_changed(storage: SqlStorage) -> None:
+    """The database itself refuses."""
+    with storage.writing() as records:
+        records.access_log.append(1, [samples.decision()])
+    for statement in ("UPDATE access_log SET allowed = (1 = 0)", "DELETE FROM access_log"):
+        with pytest.raises(StorageError), storage.writing() as records:
+            records.access_log._connection.exec_driver_sql(statement)  # type: ignore[attr-defined]  # noqa: SLF001 - past the port, on purpose.
 
 
 def test_a_line_of_the_audit_log_is_never_changed(storage: SqlStorage) -> None:

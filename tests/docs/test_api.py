@@ -11,6 +11,7 @@ import pytest
 from gatepost.web.app import create_routes
 from gatepost.wire.management.access_apps import AccessApp, AppBody
 from gatepost.wire.management.access_groups import AccessGroup, GroupBody
+from gatepost.wire.management.access_log import AccessRequest, DecisionLine, UnmetRule
 from gatepost.wire.management.access_policies import AccessPolicy, AppPolicy, AppPolicyBody
 from gatepost.wire.management.access_rules import EVALUATED, RuleKind
 from gatepost.wire.management.audit_log import AuditActor, AuditLogLine
@@ -77,6 +78,7 @@ DOCUMENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "Exemptions": (ExemptionBody, ExemptionObject),
     "Preview": (PreviewBody, PreviewObject, Progress, Outlook, Cause, ChangedDevice),
     "Audit log": (AuditLogLine, AuditActor),
+    "Decisions": (DecisionLine, UnmetRule, AccessRequest),
 }
 """What stands under each heading: the documents whose fields it names."""
 FIELDS = [

@@ -89,6 +89,7 @@ def test_a_policy_lives_with_an_application_and_cannot_go_before_it(
 ) -> None:
     """For any application; the answer to the application names it whole, in its order."""
     access = client.zero_trust.access
+    assert [] == access.logs.access_requests.list(account_id=account, limit=5, direction="desc")
     written: dict[str, Any] = {"name": "all", "decision": "allow", "include": EVERYONE, "session_duration": "24h"}
     first = access.policies.create(account_id=account, **written)
     second = access.policies.create(account_id=account, name="none", decision="deny", include=EVERYONE)

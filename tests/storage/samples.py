@@ -27,7 +27,7 @@ from gatepost.controlplane.ports import (
 from gatepost.core.check import Evidence
 from gatepost.core.device import DeviceFacts
 from gatepost.core.evaluation import Status
-from gatepost.core.log import PostureEntry
+from gatepost.core.log import AccessDocument, PostureEntry, UnmetDocument
 from gatepost.core.reason import Reason
 from gatepost.core.result import Result
 
@@ -240,3 +240,37 @@ def audit_entry(**changes: object) -> AuditEntry:
     actor = Actor(kind=ActorKind.TOKEN, id="t", name="script", email="owner@example.com")
     entry = AuditEntry(at=NOW, actor=actor, action="create", kind="token", reference="x", after='{"a": 1}')
     return msgspec.structs.replace(entry, **changes)
+
+
+def decision(**changes: object) -> AccessDocument:
+    """Return a line of the access log with every field filled."""
+    filled = AccessDocument(
+        at=NOW,
+        reference="ab12-1",
+        proxy_id=public_id(7),
+        app_id=public_id(8),
+        app_name="wiki",
+        host="wiki.example.com",
+        path="/page",
+        address="192.0.2.7",
+        certificate="ab" * 32,
+        registration_id=public_id(9),
+        device_id=public_id(10),
+        device_name="laptop-1",
+        user_email="user@example.com",
+        service_token_id=public_id(11),
+        allowed=True,
+        decision="allow",
+        policy_id=public_id(12),
+        reasons=("report-only",),
+        unmet=(
+            UnmetDocument(
+                policy_id=public_id(12), rule="require/0", check_id=public_id(13), reasons=("report-missing",)
+            ),
+        ),
+        binding="mutual_tls",
+        evidence="possession",
+        evidence_age=5,
+        stands_for=1,
+    )
+    return msgspec.structs.replace(filled, **changes)

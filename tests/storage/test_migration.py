@@ -120,7 +120,7 @@ def test_the_database_of_a_newer_release_is_refused(path: Path) -> None:
 def test_the_database_of_an_older_release_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process works on its own schema alone; the words name the command."""
     monkeypatch.setattr("gatepost.storage.revisions.REVISIONS", (*REVISIONS, "next"))
-    with pytest.raises(StorageError, match=r"older release \(0004\); run `gatepost server migrate`"):
+    with pytest.raises(StorageError, match=rf"older release \({REVISIONS[-1]}\); run `gatepost server migrate`"):
         open_storage(f"sqlite:///{path}", samples.MASTER_KEY, predictable)
 
 

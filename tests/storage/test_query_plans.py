@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import event
 
 from gatepost.controlplane.ports import (
+    AccessFilter,
+    AccessPlace,
     AuditFilter,
     DenialKind,
     DeviceFilter,
@@ -180,6 +182,17 @@ def _use_settings(records: Records) -> None:
     records.audit_log.append(1, samples.audit_entry())
     for wanted in (AuditFilter(), AuditFilter(kind="token", reference="x")):
         records.audit_log.read(1, wanted, 10, 10)
+    records.access_log.append(1, [samples.decision()])
+    for sought in (
+        AccessFilter(),
+        AccessFilter(reference="x"),
+        AccessFilter(app_id="x", since=1, before=2),
+        AccessFilter(registration_id="x", since=1),
+        AccessFilter(user_email="x"),
+        AccessFilter(allowed=True, before=2),
+    ):
+        records.access_log.read(1, sought, AccessPlace(10, 10), 10)
+        records.access_log.read_upwards(1, sought, 10, skip=10)
 
 
 def test_every_statement_finds_its_rows_by_an_index(storage: SqlStorage, executed: Executed, writer: Engine) -> None:

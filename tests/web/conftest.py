@@ -11,7 +11,7 @@ from gatepost.controlplane.administration.accounts import NewAccount, create_acc
 from gatepost.web.app import create_app
 from tests.controlplane.house import House, Member, open_house
 from tests.kinds import KINDS, new_database
-from tests.services import Clock, open_services, surround
+from tests.services import Clock, open_services, recorder_of, surround
 from tests.web.door import Door
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def created(services: Services) -> NewAccount:
 @pytest.fixture
 def app(services: Services) -> Front:
     """Give the application."""
-    return create_app(services, no_device, surround())
+    return create_app(services, no_device, surround(), recorder_of(services))
 
 
 @pytest.fixture
@@ -94,9 +94,10 @@ async def door(house: House) -> AsyncIterator[Door]:
     """Give the application's door."""
     around = surround()
     around.issuer = "https://gatepost.example"
-    transport = httpx2.ASGITransport(app=create_app(house.services, no_device, around))
+    recorder = recorder_of(house.services)
+    transport = httpx2.ASGITransport(app=create_app(house.services, no_device, around, recorder))
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        yield Door(house, client, house.ask(cn="laptop-1"))
+        yield Door(house, client, house.ask(cn="laptop-1"), recorder)
 
 
 @pytest.fixture

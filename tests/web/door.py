@@ -15,6 +15,7 @@ from tests.services import as_json
 if TYPE_CHECKING:
     import httpx2
 
+    from gatepost.controlplane.access.recording import AccessRecorder
     from tests.certificates import Issued
     from tests.controlplane.house import House, Member
 
@@ -25,11 +26,12 @@ EVERYONE: dict[str, Any] = {"everyone": {}}
 class Door:
     """An application behind a proxy, in a house whose one check is in its one policy."""
 
-    def __init__(self, house: House, client: httpx2.AsyncClient, check: str) -> None:
+    def __init__(self, house: House, client: httpx2.AsyncClient, check: str, recorder: AccessRecorder) -> None:
         """Make the application, its policy and the proxy's token."""
         self.house = house
         self.client = client
         self.check = check
+        self.recorder = recorder
         managed = {"device_posture": {"integration_uid": self.check}}
         self.app = self.install(HOST, include=[EVERYONE], require=[managed])
         self.proxy = self.token(HOST)

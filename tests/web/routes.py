@@ -80,6 +80,8 @@ ROUTES: Final = [
     ("GET", "/gatepost/shared-keys", Scope.DEVICES_READ),
     ("PUT", "/gatepost/shared-keys/x", Scope.DEVICES_WRITE),
     ("GET", "/gatepost/audit-log", Scope.AUDIT_READ),
+    ("GET", "/gatepost/decisions", Scope.AUDIT_READ),
+    ("GET", "/access/logs/access_requests", Scope.AUDIT_READ),
     ("GET", "/gatepost/registrations", Scope.DEVICES_READ),
     ("POST", "/gatepost/registrations/accept", Scope.DEVICES_WRITE),
     ("POST", "/gatepost/registrations/x/accept", Scope.DEVICES_WRITE),

@@ -186,6 +186,7 @@ def _open_page(story: Story, good: tuple[Issued, Issued]) -> bool:
         story.cycle()
         _say("The private keys are taken out of the device's stores; the agent reports.")
         right &= _ask(page, "with the device's certificate", good[1], opens=False)
+        right &= _explain(story, page.open(good[1]).reference)
         story.install(*good)
         story.cycle()
         _say("They come back; the agent reports.")
@@ -199,6 +200,18 @@ def _ask(page: Page, how: str, issued: Issued | None, *, opens: bool) -> bool:
     if opened.is_page is not opens:
         _say(f"this should have been {'the page' if opens else 'a refusal'}")
     return opened.is_page is opens
+
+
+def _explain(story: Story, reference: str) -> bool:
+    """Show what the access log says of a refusal, which stands there a moment after it; tell whether it does."""
+    if not story.is_logged(reference):
+        _say("this refusal should stand in the access log")
+        return False
+    _say(f"gatepost server explain {reference}")
+    explained = story.gatepost("server", "explain", reference, "--database", story.database, expect=(1,))
+    for line in explained.stdout.splitlines():
+        _say(f"    {line}")
+    return True
 
 
 def _show_result(result: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from gatepost.cli.choice import Choice
 from gatepost.cli.copies import backup, restore
 from gatepost.cli.database import chosen_account, make_folder, master_key_file, master_key_option, open_database
 from gatepost.cli.emergency import emergency
+from gatepost.cli.explain import explain
 from gatepost.cli.export import export
 from gatepost.cli.listening import check_tls, own_url, parse_address, public_url, try_address
 from gatepost.cli.operator_log import FORMS, LEVELS
@@ -40,6 +41,7 @@ class _RunOptions(TypedDict):
     tls_key: Path | None
     default_expiration: str
     posture_log: str
+    access_log_sample: int
     log_retention: int | None
     long_polls: int
     metrics_token_file: Path | None
@@ -102,6 +104,7 @@ def init(database: str, master_key: Path | None, email: str | None, form: str) -
 server.add_command(admin)
 server.add_command(backup)
 server.add_command(emergency)
+server.add_command(explain)
 server.add_command(export)
 server.add_command(restore)
 
@@ -153,6 +156,15 @@ class _Remembering(click.Command):
     show_default=True,
     envvar="GATEPOST_POSTURE_LOG",
     help="What has a line in the posture log: changes, and once a day what did not change; or every report.",
+)
+@click.option(
+    "--access-log-sample",
+    metavar="N",
+    type=click.IntRange(1, 1_000_000),
+    default=1,
+    show_default=True,
+    envvar="GATEPOST_ACCESS_LOG_SAMPLE",
+    help="Of how many allowed requests one has a line in the access log; each refusal has its own.",
 )
 @click.option(
     "--log-retention",
@@ -220,6 +232,7 @@ def _settings(options: _RunOptions) -> ServerSettings:
         tls_key=options["tls_key"],
         results_expire=options["default_expiration"] != "never",
         log_every=options["posture_log"] == "every",
+        access_log_sample=options["access_log_sample"],
         log_retention=options["log_retention"],
         long_polls=options["long_polls"],
         metrics_token=metrics_token(options["metrics_token_file"]),

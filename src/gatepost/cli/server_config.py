@@ -48,6 +48,7 @@ class ServerFile(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: str | None = None
     default_expiration: Literal["schedule", "never"] | None = None
     posture_log: Literal["changes", "every"] | None = None
+    access_log_sample: int | None = None
     log_retention: int | None = None
     long_polls: int | None = None
     metrics_token_file: str | None = None

@@ -33,6 +33,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     results_expire: bool = True
     log_every: bool = False
     """Whether each report has a line in the posture log, and not changes alone."""
+    access_log_sample: int = 1
+    """Of how many allowed requests one has a line in the access log."""
     log_retention: int | None = None
     """Days for which lines of the logs are kept; None: for ever."""
     long_polls: int = LONG_POLLS
@@ -59,6 +61,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             "metrics": self.metrics_token is not None,
             "trusted_proxies": list(self.limits.trusted_proxies),
             "posture_log": "every" if self.log_every else "changes",
+            "access_log_sample": self.access_log_sample,
             "log_retention": self.log_retention,
             "long_polls": self.long_polls,
             "log_level": self.log_level,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gatepost.cli.preview_process import PreviewProcesses
     from gatepost.cli.server_settings import ServerSettings
     from gatepost.cli.workers import Leaving
+    from gatepost.controlplane.access.recording import AccessRecorder
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.housekeeping import Housekeeper
@@ -62,6 +63,7 @@ def serve(settings: ServerSettings, reread: Callable[[], ServerSettings]) -> Non
 def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     """Put the application together, in the worker; ``ready`` is called when it can take requests."""
     from gatepost.cli.workers import Leaving
+    from gatepost.controlplane.access.recording import AccessRecorder
     from gatepost.controlplane.administration.services import Services
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.counters import UNCOUNTED, CountedStorage
@@ -83,17 +85,18 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     master_key = read_or_create_master_key(settings.master_key, secrets.token_bytes)
     database = open_storage(settings.database, master_key, secrets.token_bytes)
     storage = CountedStorage(database, counters)
-    expire = settings.results_expire
-    posture = Posture(storage, now, settings.public_urls, results_expire=expire, counters=counters)
+    posture = Posture(storage, now, settings.public_urls, results_expire=settings.results_expire, counters=counters)
     intake = Intake(storage, posture, now, counters, log_every=settings.log_every)
     rejudger = Rejudger(storage, now)
-    housekeeper = Housekeeper(storage, now, settings.log_retention, tell=_complain)
+    housekeeper = Housekeeper(storage, now, settings.log_retention, tell=_complain("housekeeping failed"))
+    told = _complain("the access log waits")
+    recorder = AccessRecorder(storage, now, sample=settings.access_log_sample, tell=told)
     previews = _previews(settings, database)
     services = Services(
         storage=storage,
         now=now,
         random=secrets.token_bytes,
-        results_expire=expire,
+        results_expire=settings.results_expire,
         judge_again=rejudger.submit,
         start_preview=previews.start,
         preview_room=previews.room,
@@ -106,8 +109,9 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     device = DeviceApi(DeviceUseCases(enroller, posture, intake, calls), around)
     _prepare_process()
     tasks = (calls, LimitSharing(storage, around.limits, secrets.token_bytes(8), now))
-    life = _Life((intake, rejudger, housekeeper), tasks, Leaving(calls, around), ready, _closing(previews, database))
-    return life.wrap(create_app(services, device, around))
+    threads = (intake, rejudger, housekeeper, recorder)
+    life = _Life(threads, tasks, Leaving(calls, around), ready, _closing(previews, database))
+    return life.wrap(create_app(services, device, around, recorder))
 
 
 def _closing(previews: PreviewProcesses, database: SqlStorage) -> Callable[[], None]:
@@ -120,11 +124,12 @@ def _closing(previews: PreviewProcesses, database: SqlStorage) -> Callable[[], N
     return close
 
 
-def _complain(what: str) -> None:
-    """Let the operator know that housekeeping failed; it is tried again."""
+def _complain(of_what: str) -> Callable[[str], None]:
+    """Return what lets the operator know that something failed which is tried again."""
     import structlog
 
-    structlog.get_logger("gatepost.housekeeping").warning("housekeeping failed", detail=what)
+    log = structlog.get_logger("gatepost.housekeeping")
+    return lambda detail: log.warning(of_what, detail=detail)
 
 
 def _prepare_process() -> None:
@@ -194,7 +199,7 @@ class _Life:
 
     def __init__(
         self,
-        threads: tuple[Intake | Rejudger | Housekeeper, ...],
+        threads: tuple[Intake | Rejudger | Housekeeper | AccessRecorder, ...],
         tasks: tuple[Calls | LimitSharing, ...],
         leaving: Leaving,
         ready: Callable[[], None],

@@ -139,6 +139,14 @@ class Story:
             time.sleep(0.1)
         raise ProcessError("gatepost server run", 3, "does not listen after a minute")
 
+    def is_logged(self, reference: str) -> bool:
+        """Tell whether a decision stands in the access log; lines are written a moment later."""
+        for _ in range(50):
+            if self.call("GET", f"/gatepost/decisions?reference={reference}"):
+                return True
+            time.sleep(0.1)
+        return False
+
     def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON, as the server sends it.
         """Send one request to the management API and return its ``result``."""
         url = f"{self.url}/client/v4/accounts/{self.account}{path}"

@@ -32,6 +32,8 @@ class Opened(msgspec.Struct, frozen=True):
 
     status: int
     text: str
+    reference: str = ""
+    """By which a refusal is found in the access log."""
 
     @property
     def is_page(self) -> bool:
@@ -106,7 +108,8 @@ class Page:
         except httpx2.HTTPError as error:
             raise TransportError(url, f"cannot be reached: {error}") from error
         if answer.headers.get("content-type", "").startswith("application/json"):
-            return Opened(answer.status_code, ", ".join(answer.json()["reasons"]))
+            refusal = answer.json()
+            return Opened(answer.status_code, ", ".join(refusal["reasons"]), refusal["reference"])
         return Opened(answer.status_code, answer.text)
 
     def _settings(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gatepost.errors import InputError
 from gatepost.wire.management.check_options import CheckOptions
 from gatepost.wire.management.mtls_certificates import parse_upload
@@ -41,6 +43,15 @@ def system_asked(stored: StoredCheck) -> OperatingSystem | None:
     except InputError:
         return None
     return preferred_system(rule.question) if rule.enabled and rule.question is not None else None
+
+
+class _Named(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
+def name_of(stored: StoredCheck) -> str:
+    """Return the name that administrators gave a check."""
+    return msgspec.json.decode(stored.document, type=_Named).name
 
 
 def parse_options(content: bytes) -> CheckOptions:

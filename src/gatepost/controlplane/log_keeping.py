@@ -124,7 +124,7 @@ def _beginning(storage: Storage, account: Account, dropped: int) -> Place:
 
 def _read_batch(records: Records, account: int, after: int) -> list[ChainedLine]:
     """Return the next lines of all logs, as far as each of them was read."""
-    read = [log.chained(account, after, _BATCH) for log in (records.posture_log, records.audit_log)]
+    read = [log.chained(account, after, _BATCH) for log in (records.posture_log, records.audit_log, records.access_log)]
     whole = min((items[-1].position for items in read if len(items) == _BATCH), default=None)
     merged = sorted((item for items in read for item in items), key=lambda item: item.position)
     return merged if whole is None else [item for item in merged if item.position <= whole]

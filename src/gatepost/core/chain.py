@@ -31,6 +31,7 @@ class Log(StrEnum):
 
     POSTURE = "posture"
     AUDIT = "audit"
+    ACCESS = "access"
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):

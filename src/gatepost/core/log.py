@@ -1,4 +1,4 @@
-"""The posture log: when a result is worth a line, and what the line holds.
+"""The logs: what their lines hold, and when a result is worth one in the posture log.
 
 A line is written when status, reasons, evidence or certificate change, and once in 24 hours with the number of reports
 that said the same; a line for each report of a large fleet would bury the changes.
@@ -75,6 +75,51 @@ class AuditDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reference: str
     before: str | None
     after: str | None
+
+
+class UnmetDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A rule that was not met, in a line of the access log: where it stands in which policy, and why it was not."""
+
+    policy_id: str
+    rule: str
+    """Its place, such as ``require/0``."""
+    check_id: str | None
+    """The check that it asks about, where it is such a rule."""
+    reasons: tuple[str, ...]
+
+
+class AccessDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the access log as JSON, in this order of fields: one decision, or ``stands_for`` that were like it."""
+
+    at: int
+    reference: str
+    """The name that who is refused reads."""
+    proxy_id: str
+    """The public id of the proxy's token."""
+    app_id: str | None
+    """None: the proxy asked for what it may not ask for, or what is no application."""
+    app_name: str | None
+    host: str
+    path: str
+    """Without its query, which may hold secrets."""
+    address: str
+    certificate: str | None
+    """SHA-256 of the connection's client certificate."""
+    registration_id: str | None
+    device_id: str | None
+    device_name: str | None
+    user_email: str | None
+    service_token_id: str | None
+    allowed: bool
+    decision: str | None
+    """Of the policy that decided."""
+    policy_id: str | None
+    reasons: tuple[str, ...]
+    unmet: tuple[UnmetDocument, ...]
+    binding: str | None
+    evidence: str | None
+    evidence_age: int | None
+    stands_for: int
 
 
 def is_news(previous: Result | None, logged_at: int | None, current: Result) -> bool:

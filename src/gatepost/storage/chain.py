@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import LogHead, StoredCheckpoint
 from gatepost.core.chain import Place, digest_line, extend
+from gatepost.storage.access_tables import access_log
 from gatepost.storage.bounds import page
 from gatepost.storage.chain_tables import log_certificates, log_checkpoints, log_heads
 from gatepost.storage.many import SelectMany
@@ -62,6 +63,7 @@ _CERTIFICATES = SelectMany(
     select(log_certificates.c.sha256, log_certificates.c.content), log_certificates, ("account",), "sha256"
 )
 _FIRST: Final = Place()
+_LOGS: Final = (posture_log, audit_log, access_log)
 
 
 def move_head(connection: Connection, account: int, log: Log, lines: Sequence[bytes]) -> list[tuple[int, bytes]]:
@@ -124,7 +126,7 @@ class SqlLogChain:
         if up_to != row[2]:
             self._connection.execute(_DROP, {"of_account": account, "up_to": up_to})
         dropped = 0
-        for table in (posture_log, audit_log):
+        for table in _LOGS:
             oldest = (
                 select(table.c.number)
                 .where(table.c.account == account, table.c.position > 0, table.c.position <= up_to)
@@ -142,7 +144,7 @@ class SqlLogChain:
                 .where(table.c.account == account, table.c.position > 0, table.c.position <= position)
                 .limit(1)
             ).first()
-            for table in (posture_log, audit_log)
+            for table in _LOGS
         )
 
     def keep_certificates(self, account: int, certificates: Mapping[bytes, bytes]) -> None:

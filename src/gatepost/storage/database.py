@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.errors import StorageError
+from gatepost.storage.access_log import SqlAccessLog
 from gatepost.storage.accounts import SqlAccounts
 from gatepost.storage.attempts import SqlSharedAttempts
 from gatepost.storage.audit_log import SqlAuditLog
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from gatepost.controlplane.ports import (
+        AccessLog,
         Accounts,
         AuditLog,
         Certificates,
@@ -98,6 +100,7 @@ class SqlRecords:
         self.users: Users = SqlUsers(connection)
         self.resources: Resources = SqlResources(connection)
         self.audit_log: AuditLog = SqlAuditLog(connection)
+        self.access_log: AccessLog = SqlAccessLog(connection)
         self.denials: Denials = SqlDenials(connection)
         self.serial_numbers: SerialNumbers = SqlSerialNumbers(connection)
         self.evidence: KeptEvidence = evidence

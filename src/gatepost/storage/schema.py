@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gatepost.storage import (
+    access_tables,
     attempts,
     chain_tables,
     denial_tables,
@@ -14,6 +15,7 @@ from gatepost.storage.tables import REVISIONS, metadata
 
 __all__ = [
     "REVISIONS",
+    "access_tables",
     "attempts",
     "chain_tables",
     "denial_tables",

@@ -6,6 +6,7 @@
                                        web/devices.py       the same for devices and their registrations
     /client/v4/…/{account_id}/access   web/access.py        applications, policies, groups; web/service_tokens.py, web/people.py
     /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds; web/access_additions.py: to access
+                                       web/access_log.py    what was decided, here and under …/access/logs
                                        web/denials.py       what is denied; web/enrollment.py: who may enrol
     /client/v4/user, /accounts         web/tenants.py       whether a token counts, and which account it opens
     …/gatepost/preview                 web/previews.py      what a draft would come to
@@ -27,6 +28,7 @@ from gatepost.controlplane.access.deciding import Access
 from gatepost.controlplane.administration.services import Services  # noqa: TC001 - Litestar reads what it injects.
 from gatepost.web.access import ACCESS_ROUTES
 from gatepost.web.access_additions import ADDED_ACCESS_ROUTES
+from gatepost.web.access_log import ACCESS_LOG_ROUTES
 from gatepost.web.additions import ADDED_ROUTES
 from gatepost.web.auth import admit
 from gatepost.web.decisions import DecisionApi
@@ -46,14 +48,15 @@ from gatepost.web.strict import StrictRequest, provide_account
 from gatepost.web.tenants import TENANT_ROUTES, get_account
 
 if TYPE_CHECKING:
+    from gatepost.controlplane.access.recording import AccessRecorder
     from gatepost.web.front import Application
     from gatepost.web.limits import Limits
     from gatepost.web.surroundings import Surroundings
 
 
-def create_app(services: Services, device: Application, around: Surroundings) -> Front:
-    """Put the routes together; ``device`` is the application that answers agents."""
-    decisions = DecisionApi(Access(services.storage, services.now), around)
+def create_app(services: Services, device: Application, around: Surroundings, recorder: AccessRecorder) -> Front:
+    """Put the routes together; ``device`` is the application that answers agents, ``recorder`` writes decisions down."""
+    decisions = DecisionApi(Access(services.storage, services.now, recorder), around)
     return Front(cast("Application", create_routes(services, around.limits)), device, decisions, around)
 
 
@@ -74,6 +77,7 @@ def create_routes(services: Services, limits: Limits) -> Litestar:
             *PEOPLE_ROUTES,
             *ADDED_ROUTES,
             *ADDED_ACCESS_ROUTES,
+            *ACCESS_LOG_ROUTES,
             *PREVIEW_ROUTES,
             *DENIAL_ROUTES,
             *ENROLLMENT_ROUTES,

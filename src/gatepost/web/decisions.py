@@ -31,7 +31,7 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
-from gatepost.controlplane.access.deciding import CRASHED, NOT_ALLOWED, Access, Answer, Question
+from gatepost.controlplane.access.answers import CRASHED, NOT_ALLOWED, Answer, Question
 from gatepost.core.pem import scan_pem
 from gatepost.enforcement.assertion import Signer, key_set
 from gatepost.errors import CredentialError, GatepostError, NotFoundError, StorageError, TooManyAttemptsError
@@ -41,6 +41,7 @@ from gatepost.web.surroundings import REQUEST
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from gatepost.controlplane.access.deciding import Access
     from gatepost.web.surroundings import Surroundings
 
     Scope = MutableMapping[str, Any]
@@ -142,7 +143,7 @@ class DecisionApi:
         await send({"type": "http.response.body", "body": body})
 
     async def _ask(self, scope: Scope) -> Answer:
-        question = read_question(scope)
+        question = read_question(scope, REQUEST.get())
         if question is None:
             raise CredentialError("this is not what a proxy sends whose configuration is ours")
         self._limits.admit(scope, question.credential)
@@ -208,7 +209,7 @@ def _note(answer: Answer, reference: str) -> None:
     )
 
 
-def read_question(scope: Scope) -> Question | None:
+def read_question(scope: Scope, reference: str = "") -> Question | None:
     """Read a question from a request's head; None where it is not what a shipped configuration sends."""
     told = _headers(scope["headers"])
     target = _target(scope, told)
@@ -223,6 +224,7 @@ def read_question(scope: Scope) -> Question | None:
         return None
     return Question(
         credential=told["proxy"],
+        reference=reference,
         app=told["app"],
         host=told["host"],
         target=target,

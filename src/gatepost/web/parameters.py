@@ -9,7 +9,7 @@ from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from gatepost.controlplane.administration.history import MAXIMUM_PAGE, WantedResults
 from gatepost.controlplane.administration.services import Services
-from gatepost.controlplane.ports import Account, AuditFilter, LogFilter
+from gatepost.controlplane.ports import AccessFilter, Account, AuditFilter, LogFilter
 from gatepost.core.evaluation import Status
 from gatepost.wire.management.envelope import parse_instant
 
@@ -43,6 +43,7 @@ _Word = Annotated[
     str | None, QueryParameter(description="Only lines that have exactly this.", max_length=256, pattern=_TEXT)
 ]
 _Status = Annotated[Status | None, QueryParameter(description="Only results that have this status.")]
+_Allowed = Annotated[bool | None, QueryParameter(description="Only decisions that let in, or only refusals.")]
 _Moment = Annotated[str | None, QueryParameter(description="RFC 3339.", max_length=40)]
 
 
@@ -77,6 +78,29 @@ def provide_log_filter(registration_id: _Word = None, check_id: _Word = None) ->
     return LogFilter(registration_id=registration_id, check_id=check_id)
 
 
+def provide_decision_filter(  # noqa: PLR0913 - each is a parameter of the URL.
+    *,
+    reference: _Word = None,
+    app_id: _Word = None,
+    registration_id: _Word = None,
+    user_email: _Word = None,
+    allowed: _Allowed = None,
+    since: _Moment = None,
+    before: _Moment = None,
+) -> AccessFilter:
+    """Read which lines of the access log are wanted: ``since`` ≤ time < ``before``."""
+    return AccessFilter(
+        reference=reference,
+        app_id=app_id,
+        registration_id=registration_id,
+        user_email=user_email,
+        allowed=allowed,
+        since=None if since is None else parse_instant(since, "?since"),
+        before=None if before is None else parse_instant(before, "?before"),
+    )
+
+
+TheDecisionFilter = NamedDependency[SkipValidation[AccessFilter]]
 TheWantedResults = NamedDependency[SkipValidation[WantedResults]]
 TheLogFilter = NamedDependency[SkipValidation[LogFilter]]
 TheAuditFilter = NamedDependency[SkipValidation[AuditFilter]]

@@ -22,7 +22,7 @@ from gatepost.core.reason import Reason
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
-    from gatepost.controlplane.access.deciding import Answer
+    from gatepost.controlplane.access.answers import Answer
 
     Scope = MutableMapping[str, Any]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

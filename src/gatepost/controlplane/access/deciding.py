@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from gatepost.controlplane.access.answers import (
+    CRASHED,
+    NOT_ALLOWED,
+    Answer,
+    FailedCheck,
+    Question,
+    line_of,
+)
 from gatepost.controlplane.access.asking import MENDED_BY_A_REPORT, Asking
 from gatepost.controlplane.access.identifying import (
     Identified,
@@ -26,8 +34,7 @@ from gatepost.controlplane.access.signing_keys import SigningKeys, provide_signi
 from gatepost.controlplane.access.view import AccessView, read_versions, read_view
 from gatepost.core.decision import CompiledApplication, Verdict, decide
 from gatepost.core.matching import Asker
-from gatepost.core.policy import Application, Binding, Posture
-from gatepost.core.reason import Reason
+from gatepost.core.policy import Binding, Posture
 from gatepost.errors import CredentialError, NotFoundError, StorageError
 from gatepost.wire.management.tokens import TokenKind
 
@@ -35,67 +42,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from ipaddress import IPv4Address, IPv6Address
 
+    from gatepost.controlplane.access.recording import AccessRecorder
     from gatepost.controlplane.ports import Records, Registration, Storage, Token
 
 _REMEMBERED: Final = 64
 """Accounts whose views are kept; the one that was longest not asked for is read again."""
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """One request that a proxy asks about, as the proxy's own configuration hands it on."""
-
-    credential: str
-    """The proxy's token."""
-    app: str
-    """The host for which the proxy's configuration is: a constant in it."""
-    host: str
-    target: str
-    address: str
-    certificate: bytes | None = None
-    """SHA-256 of the client certificate of the TLS connection; None: there is none."""
-    certificate_der: bytes | None = None
-    client_id: str = ""
-    client_secret: str = ""
-
-
-class FailedCheck(msgspec.Struct, frozen=True):
-    """A check that kept somebody out, by its name, why, and what its administrator has to say of that."""
-
-    name: str
-    reasons: tuple[Reason, ...]
-    message: str
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict, when it was given (ms), and on whom and what."""
-
-    verdict: Verdict
-    at: int = 0
-    application: Application | None = None
-    registration: str | None = None
-    device: str | None = None
-    email: str | None = None
-    failed: tuple[FailedCheck, ...] = ()
-    """The checks that a refusal rests on."""
-    claims: dict[str, Any] = {}
-    """What the application is told, of whoever is let in; times are not among it."""
-    key: bytes = b""
-    """The key that signs that."""
-
-
-NOT_ALLOWED: Final = Answer(verdict=Verdict(allowed=False, reasons=(Reason.PROXY_NOT_ALLOWED,)))
-"""To a proxy that may not ask, or not this."""
-CRASHED: Final = Answer(verdict=Verdict(allowed=False, reasons=(Reason.EVALUATION_CRASHED,)))
-"""Where something broke."""
-
-
 class Access:
     """What proxies ask. Safe to use from many threads."""
 
-    def __init__(self, storage: Storage, now: Callable[[], int]) -> None:
-        """Take the database, and a clock in ms."""
+    def __init__(self, storage: Storage, now: Callable[[], int], recorder: AccessRecorder) -> None:
+        """Take the database, a clock in ms, and who writes the log."""
         self._storage = storage
         self._now = now
+        self._recorder = recorder
         self._views: dict[int, AccessView] = {}
         self._asking = Asking(storage, now)
         self._keys: dict[int, SigningKeys] = {}
@@ -110,20 +71,30 @@ class Access:
             token = records.tokens.find(hashlib.sha256(question.credential.encode()).digest())
             if token is None or not _counts(token, now):
                 raise CredentialError("this is no proxy's token that counts")
-            view = self._view(records, token.account)
-            found = _find(view, token, question)
-            if found is None:
-                return NOT_ALLOWED
-            device = identify_device(records, token.account, question.certificate, now)
-            answer = _decide(records, view, found, question, device, now)
-            keys = self._known_keys(records, token.account, now)
+            answer = CRASHED
+            try:
+                answer, device = self._judge(records, token, question, now)
+                keys = self._known_keys(records, token.account, now)
+            finally:
+                self._recorder.note(token.account, line_of(token, question, answer, now))
         if answer.verdict.allowed:
             return msgspec.structs.replace(answer, key=self._turn_keys(token.account, keys, now).current)
-        if device.registration is not None and _waits(answer.verdict):
+        if device is not None and _waits(answer.verdict):
             # Where that cannot be written down the refusal stands, and the device reports when it is due.
             with suppress(StorageError):
-                self._asking.ask(device.registration)
+                self._asking.ask(device)
         return answer
+
+    def _judge(
+        self, records: Records, token: Token, question: Question, now: int
+    ) -> tuple[Answer, Registration | None]:
+        """Judge one question, and say which device asked."""
+        view = self._view(records, token.account)
+        found = _find(view, token, question)
+        if found is None:
+            return NOT_ALLOWED, None
+        device = identify_device(records, token.account, question.certificate, now)
+        return _decide(records, view, found, question, device, now), device.registration
 
     def published_keys(self, account_id: str) -> tuple[bytes, ...]:
         """Return the keys of an account whose public halves applications verify with; raises `NotFoundError`."""
@@ -208,7 +179,9 @@ def _decide(
         application=found.application,
         registration=asker.registration,
         device=None if registration is None else registration.device.name,
+        device_id=None if registration is None else registration.device.id,
         email=email,
+        service_token=asker.service_token,
         failed=() if verdict.allowed else tuple(_failed(view, verdict)),
         claims=_claims(view, found, asker, registration, verdict) if verdict.allowed else {},
     )

@@ -18,7 +18,7 @@ from gatepost.controlplane.administration.access.documents import (
     POLICY,
     SERVICE_TOKEN,
 )
-from gatepost.controlplane.checks import parse_authorities, parse_options, system_asked
+from gatepost.controlplane.checks import name_of, parse_authorities, parse_options, system_asked
 from gatepost.core.check import Check, OperatingSystem, Purpose
 from gatepost.core.decision import CompiledApplication, compile_application
 from gatepost.core.reason import Reason
@@ -48,10 +48,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     minimum_version: int
     absence: Reason
     """Why nothing of it counts where ``system`` is None."""
-
-
-class _Named(msgspec.Struct, frozen=True):
-    name: str = ""
 
 
 class ServiceToken(msgspec.Struct, frozen=True):
@@ -132,7 +128,7 @@ def _applications(records: Records, account: int) -> Iterator[CompiledApplicatio
 def _asked(stored: StoredCheck) -> Asked:
     return Asked(
         id=stored.id,
-        name=msgspec.json.decode(stored.document, type=_Named).name,
+        name=name_of(stored),
         message=parse_options(stored.options).message,
         system=system_asked(stored),
         minimum_version=stored.minimum_version,

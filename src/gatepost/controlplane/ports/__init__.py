@@ -6,6 +6,7 @@ are what the API shows; numbers are keys inside the database and begin every hot
 
 from __future__ import annotations
 
+from gatepost.controlplane.ports.access_log import AccessFilter, AccessLine, AccessLog, AccessPlace
 from gatepost.controlplane.ports.attempts import AttemptKind, Attempts, SharedAttempts
 from gatepost.controlplane.ports.audit_log import Actor, ActorKind, AuditEntry, AuditFilter, AuditLine, AuditLog
 from gatepost.controlplane.ports.certificates import Certificates, UploadedCertificate
@@ -41,6 +42,10 @@ __all__ = [
     "EVERY_LINE",
     "EVERY_RESULT",
     "SEEN_WITHIN",
+    "AccessFilter",
+    "AccessLine",
+    "AccessLog",
+    "AccessPlace",
     "Account",
     "Accounts",
     "Activity",

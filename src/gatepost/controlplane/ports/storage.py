@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from gatepost.controlplane.ports.access_log import AccessLog
     from gatepost.controlplane.ports.attempts import SharedAttempts
     from gatepost.controlplane.ports.audit_log import AuditLog
     from gatepost.controlplane.ports.certificates import Certificates
@@ -46,6 +47,7 @@ class Records(Protocol):
     users: Users
     resources: Resources
     audit_log: AuditLog
+    access_log: AccessLog
     denials: Denials
     serial_numbers: SerialNumbers
     evidence: KeptEvidence
