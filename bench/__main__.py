@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from bench import administration, agent, check_process, corpus, evaluation, long_polls, policy, server, worst_case
+from bench import (
+    administration,
+    agent,
+    check_process,
+    corpus,
+    cutting,
+    decisions,
+    evaluation,
+    long_polls,
+    policy,
+    server,
+    worst_case,
+)
 from bench.harness import Figure, MeasureError, exit_code
 from bench.keeping import find_kept, forget_all, keep
 from bench.machine import describe_machine
@@ -34,6 +46,8 @@ _MEASUREMENTS: Final[dict[str, Callable[[Path], tuple[Figure, ...]]]] = {
     "server": server.measure,
     "long_polls": long_polls.measure,
     "policy": policy.measure,
+    "decisions": decisions.measure,
+    "cutting": cutting.measure,
     "administration": administration.measure,
 }
 

@@ -1,6 +1,6 @@
 -- Sends each of the requests in a file once, on whichever connection is free, and counts the answers that are as they should be.
 -- Environment: GATEPOST_REQUESTS (a file: before each request its length and a line end), GATEPOST_EXPECTED (a part of each answer),
--- GATEPOST_FINISHED (a file that is made when all are answered, or one is answered otherwise: wrk itself goes on for its time).
+-- GATEPOST_STATUS (of each answer), GATEPOST_FINISHED (a file that is made when all are answered, or one is answered otherwise: wrk itself goes on for its time).
 
 local threads = {}
 
@@ -11,7 +11,7 @@ end
 function init(args)
   local file = assert(io.open(os.getenv("GATEPOST_REQUESTS"), "rb"))
   requests, sent, good, bad, first = {}, 0, 0, "", true
-  expected = os.getenv("GATEPOST_EXPECTED")
+  expected, wanted = os.getenv("GATEPOST_EXPECTED"), tonumber(os.getenv("GATEPOST_STATUS"))
   while true do
     local length = file:read("*n")
     if not length then break end
@@ -38,7 +38,7 @@ function delay()
 end
 
 function response(status, headers, body)
-  if status == 200 and body:find(expected, 1, true) then
+  if status == wanted and body:find(expected, 1, true) then
     good = good + 1
     if good == #requests then finish() end
   elseif bad == "" and (status ~= 200 or sent <= #requests) then

@@ -22,10 +22,12 @@ _PATIENCE: Final = 300
 _GLANCE: Final = 0.005
 
 
-def send(port: int, requests: Iterable[bytes], folder: Path, *, connections: int, expected: str) -> None:
+def send(
+    port: int, requests: Iterable[bytes], folder: Path, *, connections: int, expected: str = "", status: int = 200
+) -> None:
     """Send each request once, as many at once as there are connections; what stands in ``folder`` is written over.
 
-    Raises `MeasureError` where wrk is missing, an answer is not 200 or does not contain ``expected``.
+    Raises `MeasureError` where wrk is missing, an answer has not this ``status`` or does not contain ``expected``.
     """
     program = shutil.which("wrk")
     if program is None:
@@ -42,6 +44,7 @@ def send(port: int, requests: Iterable[bytes], folder: Path, *, connections: int
     environment = {
         "GATEPOST_REQUESTS": str(file),
         "GATEPOST_EXPECTED": expected,
+        "GATEPOST_STATUS": str(status),
         "GATEPOST_FINISHED": str(finished),
     }
     command = [program, *words, f"http://127.0.0.1:{port}"]

@@ -22,7 +22,7 @@ from gatepost.controlplane.administration.services import Services
 from gatepost.storage.database import open_storage
 from gatepost.storage.migration import migrate
 from gatepost.web.app import create_app
-from tests.services import recorder_of, surround
+from tests.services import access_of, surround
 
 if TYPE_CHECKING:
     from gatepost.web.front import Receive, Scope, Send
@@ -47,7 +47,7 @@ def main() -> None:
     sys.stdout.write(msgspec.json.encode(create_account(services, "owner@example.com")).decode() + "\n")
     sys.stdout.flush()
     server = Server(
-        create_app(services, _no_device, surround(), recorder_of(services)),
+        create_app(services, _no_device, surround(), access_of(services)),
         address="127.0.0.1",
         port=int(sys.argv[2]),
         interface=Interfaces.ASGI,

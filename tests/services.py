@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gatepost.controlplane.access.deciding import Access
 from gatepost.controlplane.access.recording import AccessRecorder
 from gatepost.controlplane.administration.services import Services
 from gatepost.controlplane.counters import UNCOUNTED
@@ -46,9 +47,9 @@ def open_services(folder: Path, clock: Clock) -> Services:
     return Services(storage=open_storage(url, MASTER_KEY, os.urandom), now=clock, random=os.urandom)
 
 
-def recorder_of(services: Services) -> AccessRecorder:
-    """Give what writes the access log; nothing is written until it is told to."""
-    return AccessRecorder(services.storage, services.now)
+def access_of(services: Services) -> Access:
+    """Give what decides for proxies, each time from the database; nothing is written into the access log."""
+    return Access(services.storage, services.now, AccessRecorder(services.storage, services.now))
 
 
 def rule_of(certificate_id: str, **changes: object) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from gatepost.stores.pem_files import PemFiles
 from gatepost.stores.safe_open import Access
 from gatepost.web.app import create_app
 from gatepost.web.device import DeviceApi, DeviceUseCases
-from tests.services import recorder_of, surround
+from tests.services import access_of, surround
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ class DirectServer(Server):
         around = surround()
         device = DeviceApi(DeviceUseCases(house.enroller, house.posture, house.intake, calls), around)
         self._transport = httpx2.ASGITransport(
-            app=create_app(house.services, device, around, recorder_of(house.services))
+            app=create_app(house.services, device, around, access_of(house.services))
         )
         self.sent: list[tuple[str, bytes]] = []
         self.before: dict[str, Callable[[], object]] = {}

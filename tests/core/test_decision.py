@@ -381,3 +381,19 @@ def test_who_is_refused_hears_why(policies: list[Policy], group: Rules, asker: A
     named = [msgspec.structs.replace(item, id=f"p-{index}") for index, item in enumerate(policies)]
     verdict = decide(app(*named, groups=(Group(id="g", name="", rules=group),)), asker)
     assert verdict.allowed is not bool(verdict.reasons)
+
+
+@pytest.mark.parametrize("rule", [AnyCertificate(), CommonName("laptop-1"), InGroup("g")])
+def test_an_application_says_whether_a_rule_asks_about_the_certificate(rule: Rule) -> None:
+    """Also where that stands in a group: what the certificate is must be judged then."""
+    group = Group(id="g", name="G", rules=ruled((Everyone(),), exclude=(CommonName("x"),)))
+    assert app(policy(ruled((Everyone(),), exclude=(rule,))), groups=(group,)).asks_for_certificate
+    assert not MANAGED_ONLY.asks_for_certificate
+
+
+@pytest.mark.parametrize("address", ["192.0.2.0", "192.0.2.255", "192.0.3.0", "::c000:200", "::ffff:192.0.2.1"])
+def test_an_address_is_within_a_network_as_everywhere(address: str) -> None:
+    """Of the same version alone."""
+    network = ip_network("192.0.2.0/24")
+    ours = app(policy(ruled((FromNetwork(network),))))
+    assert decide(ours, asking(address=ip_address(address))).allowed is (ip_address(address) in network)

@@ -46,6 +46,7 @@ class Standing:
     ) -> None:
         """Make it: on SQLite in ``folder``, or where ``database`` says; ``between`` is called before each device is enrolled."""
         self.folder = folder
+        self.module = "gatepost"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = database or f"sqlite:///{folder / 'gatepost.db'}"
@@ -86,7 +87,7 @@ class Standing:
     def serve(self, *more: object) -> Iterator[subprocess.Popen[bytes]]:
         """Run a server process for the block."""
         words = (*self.console, "--public-url", self.url, "--posture-log", "every", *more)
-        with serving(self.folder / "log", self.port, *words) as process:
+        with serving(self.folder / "log", self.port, *words, module=self.module) as process:
             yield process
 
     def reached(self, process: int = 0) -> RealServer:

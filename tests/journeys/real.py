@@ -121,10 +121,10 @@ def real_server(
 
 
 @contextmanager
-def serving(log: Path, port: int, *words: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one server process on a port, until the block ends."""
+def serving(log: Path, port: int, *words: object, module: str = "gatepost") -> Iterator[subprocess.Popen[bytes]]:
+    """Run one server process on a port, until the block ends; ``module`` is run with the words of the command."""
     listen = ("--listen", f"127.0.0.1:{port}")
-    command = [sys.executable, "-m", "gatepost", "server", "run", *listen, *map(str, words)]
+    command = [sys.executable, "-m", module, "server", "run", *listen, *map(str, words)]
     with log.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
         try:
             _wait_for(port, process)

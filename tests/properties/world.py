@@ -36,7 +36,7 @@ from gatepost.wire.checks import Checks
 from gatepost.wire.device import CheckAnswer, Enrolled, Facts, PlacedCandidate, Report, Sync, Synced, decode
 from tests.certificates import CertificateAuthority
 from tests.controlplane.house import PLACE, House, Member, prove
-from tests.services import MASTER_KEY, recorder_of, rule_of, surround
+from tests.services import MASTER_KEY, access_of, rule_of, surround
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,7 +156,7 @@ def _application() -> Front:
     free = Rate(10**9, 10**9)
     around = surround(LimitSettings(enrollments=free, all_enrollments=free))
     device = DeviceApi(DeviceUseCases(enroller, posture, intake, Calls(storage, 10)), around)
-    return create_app(services, device, around, recorder_of(services))
+    return create_app(services, device, around, access_of(services))
 
 
 class World:

@@ -190,6 +190,7 @@ def _use_settings(records: Records) -> None:
         AccessFilter(registration_id="x", since=1),
         AccessFilter(user_email="x"),
         AccessFilter(allowed=True, before=2),
+        AccessFilter(allowed=False, before=2),
     ):
         records.access_log.read(1, sought, AccessPlace(10, 10), 10)
         records.access_log.read_upwards(1, sought, 10, skip=10)

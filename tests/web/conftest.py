@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
+from gatepost.controlplane.access.deciding import Access
+from gatepost.controlplane.access.memory import Memory
+from gatepost.controlplane.access.recording import AccessRecorder
 from gatepost.controlplane.administration.accounts import NewAccount, create_account
 from gatepost.web.app import create_app
 from tests.controlplane.house import House, Member, open_house
 from tests.kinds import KINDS, new_database
-from tests.services import Clock, open_services, recorder_of, surround
+from tests.services import Clock, access_of, open_services, surround
 from tests.web.door import Door
 
 if TYPE_CHECKING:
@@ -50,7 +54,7 @@ def created(services: Services) -> NewAccount:
 @pytest.fixture
 def app(services: Services) -> Front:
     """Give the application."""
-    return create_app(services, no_device, surround(), recorder_of(services))
+    return create_app(services, no_device, surround(), access_of(services))
 
 
 @pytest.fixture
@@ -94,10 +98,12 @@ async def door(house: House) -> AsyncIterator[Door]:
     """Give the application's door."""
     around = surround()
     around.issuer = "https://gatepost.example"
-    recorder = recorder_of(house.services)
-    transport = httpx2.ASGITransport(app=create_app(house.services, no_device, around, recorder))
+    recorder = AccessRecorder(house.storage, house.clock)
+    memory = Memory(house.storage, time.monotonic)
+    access = Access(house.storage, house.clock, recorder, memory)
+    transport = httpx2.ASGITransport(app=create_app(house.services, no_device, around, access))
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        yield Door(house, client, house.ask(cn="laptop-1"), recorder)
+        yield Door(house, client, house.ask(cn="laptop-1"), recorder, memory)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tests.services import as_json
 if TYPE_CHECKING:
     import httpx2
 
+    from gatepost.controlplane.access.memory import Memory
     from gatepost.controlplane.access.recording import AccessRecorder
     from tests.certificates import Issued
     from tests.controlplane.house import House, Member
@@ -26,12 +27,16 @@ EVERYONE: dict[str, Any] = {"everyone": {}}
 class Door:
     """An application behind a proxy, in a house whose one check is in its one policy."""
 
-    def __init__(self, house: House, client: httpx2.AsyncClient, check: str, recorder: AccessRecorder) -> None:
+    def __init__(
+        self, house: House, client: httpx2.AsyncClient, check: str, recorder: AccessRecorder, memory: Memory
+    ) -> None:
         """Make the application, its policy and the proxy's token."""
         self.house = house
         self.client = client
         self.check = check
         self.recorder = recorder
+        self.memory = memory
+        self.remembers = False
         managed = {"device_posture": {"integration_uid": self.check}}
         self.app = self.install(HOST, include=[EVERYONE], require=[managed])
         self.proxy = self.token(HOST)
@@ -66,7 +71,14 @@ class Door:
         return {name: value for name, value in sent.items() if value is not None}
 
     async def ask(self, **changes: str | None) -> httpx2.Response:
-        """Ask as a proxy does."""
+        """Ask as a proxy does. Where decisions are to come from memory, once before, and after looks for what has ended."""
+        if self.remembers:
+            self.memory.refresh()
+            await self._ask(changes)
+            self.memory.refresh()
+        return await self._ask(changes)
+
+    async def _ask(self, changes: dict[str, str | None]) -> httpx2.Response:
         return await self.client.get("/access/v1/decide", headers=self.headers(**changes))
 
     async def outcome(self, **changes: str | None) -> tuple[int, str]:

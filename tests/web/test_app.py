@@ -11,7 +11,7 @@ import pytest
 from gatepost.errors import StorageError
 from gatepost.web.app import create_app
 from gatepost.wire.management.codes import Code
-from tests.services import Clock, open_services, recorder_of, surround
+from tests.services import Clock, access_of, open_services, surround
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ def broken(storage: Storage | BrokenStorage, services: Services) -> httpx2.Async
         """Answer nothing."""
 
     changed = msgspec.structs.replace(services, storage=storage)
-    transport = httpx2.ASGITransport(app=create_app(changed, device, surround(), recorder_of(changed)))
+    transport = httpx2.ASGITransport(app=create_app(changed, device, surround(), access_of(changed)))
     return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
 

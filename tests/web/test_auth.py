@@ -19,7 +19,7 @@ from gatepost.web.strict import StrictRequest
 from gatepost.wire.management.codes import Code
 from gatepost.wire.management.scopes import Scope, reaches
 from gatepost.wire.management.tokens import TokenBody, TokenKind
-from tests.services import recorder_of, surround
+from tests.services import access_of, surround
 from tests.web.conftest import Api, no_device
 from tests.web.routes import OUTSIDE, PATHS, ROUTES
 
@@ -133,7 +133,7 @@ async def test_who_guesses_is_turned_away_for_a_while_and_who_has_a_token_is_not
 ) -> None:
     """429 with the seconds; at the same address a token that counted before still does."""
     around = surround(LimitSettings(refusals=Rate(2, 0.5)))
-    transport = httpx2.ASGITransport(app=create_app(services, no_device, around, recorder_of(services)))
+    transport = httpx2.ASGITransport(app=create_app(services, no_device, around, access_of(services)))
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         api = Api(client, created)
         assert 200 == (await api("GET", "/devices/posture")).status_code
@@ -151,7 +151,7 @@ async def test_a_token_of_another_account_takes_no_attempt(services: Services, c
     """It is no guess: it counts, and does not reach so far."""
     around = surround(LimitSettings(refusals=Rate(1, 0.5)))
     other = create_account(services)
-    transport = httpx2.ASGITransport(app=create_app(services, no_device, around, recorder_of(services)))
+    transport = httpx2.ASGITransport(app=create_app(services, no_device, around, access_of(services)))
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         api = Api(client, created)
         theirs = {"Authorization": f"Bearer {other.token}"}

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from tests.controlplane.house import Member
 
 
+@pytest.fixture(params=["from the database", "from memory"])
+def door(request: pytest.FixtureRequest, door: Door) -> Door:
+    """Give the door, whose every decision comes out the same however its grounds are had."""
+    door.remembers = request.param == "from memory"
+    return door
+
+
 async def test_a_managed_device_is_let_in_however_the_certificate_is_told(door: Door, laptop: Member) -> None:
     """Escaped PEM as nginx gives it, base64 of DER, and the digest alone; with what the decision rests on."""
     issued = proved(door.house, laptop)

@@ -31,7 +31,7 @@ from gatepost.wire.device import (
     Wait,
 )
 from tests.controlplane.house import URL, House, Member, open_house
-from tests.services import recorder_of, surround
+from tests.services import access_of, surround
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, MutableMapping
@@ -63,7 +63,7 @@ def application(
     calls = Calls(house.services.storage, 10)
     use = DeviceUseCases(house.enroller, posture or house.posture, intake or house.intake, calls)
     around = around or surround()
-    return create_app(house.services, DeviceApi(use, around, deadline=deadline), around, recorder_of(house.services))
+    return create_app(house.services, DeviceApi(use, around, deadline=deadline), around, access_of(house.services))
 
 
 def client_of(app: Front) -> httpx2.AsyncClient:

@@ -15,7 +15,7 @@ from gatepost.web import operations as subject
 from gatepost.web.app import create_app
 from gatepost.web.limits import LimitSettings, Rate
 from gatepost.web.operations import Metrics, Readiness
-from tests.services import recorder_of, surround
+from tests.services import access_of, surround
 from tests.web.conftest import no_device
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ METRICS = Metrics(
 
 def client_with(services: Services, metrics: Metrics | None = None, **more: Any) -> httpx2.AsyncClient:  # noqa: ANN401 - `surround`'s own.
     """Give a client of an application with these surroundings."""
-    app = create_app(services, no_device, surround(metrics=metrics, **more), recorder_of(services))
+    app = create_app(services, no_device, surround(metrics=metrics, **more), access_of(services))
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1")
 
 
@@ -134,7 +134,7 @@ async def test_not_ready_is_503_with_its_word(services: Services) -> None:
     """And with nothing of the cause, which the log has."""
     around = surround()
     around.operations = subject.Operations(Readiness(lambda: False, lambda: True), around.limits)
-    transport = httpx2.ASGITransport(app=create_app(services, no_device, around, recorder_of(services)))
+    transport = httpx2.ASGITransport(app=create_app(services, no_device, around, access_of(services)))
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         answer = await client.get("/ready")
         assert (503, {"status": "not-ready", "reason": "schema"}) == (answer.status_code, answer.json())

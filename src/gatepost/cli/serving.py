@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from gatepost.cli.preview_process import PreviewProcesses
     from gatepost.cli.server_settings import ServerSettings
     from gatepost.cli.workers import Leaving
+    from gatepost.controlplane.access.memory import Memory
     from gatepost.controlplane.access.recording import AccessRecorder
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.housekeeping import Housekeeper
     from gatepost.controlplane.intake import Intake
+    from gatepost.controlplane.ports import Storage
     from gatepost.controlplane.rejudging import Rejudger
     from gatepost.storage.database import SqlStorage
     from gatepost.web.limit_sharing import LimitSharing
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+    Thread = Intake | Rejudger | Housekeeper | AccessRecorder | Memory
 
 
 _COLLECTIONS: Final = (50_000, 20, 50)
@@ -63,7 +66,7 @@ def serve(settings: ServerSettings, reread: Callable[[], ServerSettings]) -> Non
 def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     """Put the application together, in the worker; ``ready`` is called when it can take requests."""
     from gatepost.cli.workers import Leaving
-    from gatepost.controlplane.access.recording import AccessRecorder
+    from gatepost.controlplane.access.deciding import Access
     from gatepost.controlplane.administration.services import Services
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.counters import UNCOUNTED, CountedStorage
@@ -89,8 +92,7 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     intake = Intake(storage, posture, now, counters, log_every=settings.log_every)
     rejudger = Rejudger(storage, now)
     housekeeper = Housekeeper(storage, now, settings.log_retention, tell=_complain("housekeeping failed"))
-    told = _complain("the access log waits")
-    recorder = AccessRecorder(storage, now, sample=settings.access_log_sample, tell=told)
+    recorder, memory = _access(storage, settings.access_log_sample)
     previews = _previews(settings, database)
     services = Services(
         storage=storage,
@@ -109,9 +111,18 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     device = DeviceApi(DeviceUseCases(enroller, posture, intake, calls), around)
     _prepare_process()
     tasks = (calls, LimitSharing(storage, around.limits, secrets.token_bytes(8), now))
-    threads = (intake, rejudger, housekeeper, recorder)
+    threads = (intake, rejudger, housekeeper, recorder, memory)
     life = _Life(threads, tasks, Leaving(calls, around), ready, _closing(previews, database))
-    return life.wrap(create_app(services, device, around, recorder))
+    return life.wrap(create_app(services, device, around, Access(storage, now, recorder, memory)))
+
+
+def _access(storage: Storage, sample: int) -> tuple[AccessRecorder, Memory]:
+    """Return what writes decisions down, and what they are made from."""
+    from gatepost.controlplane.access.memory import Memory
+    from gatepost.controlplane.access.recording import AccessRecorder
+
+    recorder = AccessRecorder(storage, now, sample=sample, tell=_complain("the access log waits"))
+    return recorder, Memory(storage, time.monotonic, _complain("decisions are read anew"))
 
 
 def _closing(previews: PreviewProcesses, database: SqlStorage) -> Callable[[], None]:
@@ -199,7 +210,7 @@ class _Life:
 
     def __init__(
         self,
-        threads: tuple[Intake | Rejudger | Housekeeper | AccessRecorder, ...],
+        threads: tuple[Thread, ...],
         tasks: tuple[Calls | LimitSharing, ...],
         leaving: Leaving,
         ready: Callable[[], None],

@@ -63,6 +63,11 @@ class CompiledApplication(msgspec.Struct, frozen=True, kw_only=True):
     application: Application
     policies: tuple[CompiledPolicy, ...]
 
+    @property
+    def asks_for_certificate(self) -> bool:
+        """Whether some rule asks about the client certificate itself."""
+        return any(item.asks_for_certificate for item in self.policies)
+
 
 def compile_application(
     application: Application, policies: Mapping[str, Policy], groups: Mapping[str, Group]

@@ -21,7 +21,7 @@ LIFE: Final = 60
 """Seconds."""
 _LEFT: Final = 30
 """Seconds that a signature that is used again must still be good for."""
-_REMEMBERED: Final = 10_000
+_REMEMBERED: Final = 20_000
 
 
 class Signer:

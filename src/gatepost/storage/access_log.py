@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports import AccessFilter
 
 _FOUND_BY: Final = ("at", "reference", "app_id", "registration_id", "user_email", "allowed")
-_EQUAL: Final = ("reference", "app_id", "registration_id", "user_email", "allowed")
+_EQUAL: Final = ("reference", "app_id", "registration_id", "user_email")
 _INSERT: Final = InsertMany(access_log, ("account", *_FOUND_BY, "line", "position", "digest"))
 _SELECT = select(access_log.c.at, access_log.c.number, access_log.c.line)
 _CHAINED = (
@@ -86,6 +86,8 @@ def _matching(account: int, wanted: AccessFilter) -> Select[Any]:
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(access_log.c[name] == value)
+    if wanted.allowed is not None:
+        query = query.where(access_log.c.allowed.is_(wanted.allowed))
     if wanted.since is not None:
         query = query.where(access_log.c.at >= wanted.since)
     if wanted.before is not None:

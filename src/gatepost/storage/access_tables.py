@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Index, Table
 
 from gatepost.storage.tables import account_column, integer, metadata, number_column, octets, words
 
@@ -21,13 +21,24 @@ access_log = Table(
     octets("line"),
     integer("position"),
     octets("digest"),
-    UniqueConstraint("account", "number"),
     Index(None, "account", "position", unique=True),
     Index(None, "account", "at", "number"),
     Index(None, "account", "reference", "at", "number"),
     Index(None, "account", "app_id", "at", "number"),
-    Index(None, "account", "registration_id", "at", "number"),
-    Index(None, "account", "user_email", "at", "number"),
-    Index(None, "account", "allowed", "at", "number"),
     sqlite_autoincrement=True,
 )
+# What most lines do not have, or say, has an index of those alone that do.
+for _found_by, _where in (
+    (access_log.c.registration_id, access_log.c.registration_id.is_not(None)),
+    (access_log.c.user_email, access_log.c.user_email.is_not(None)),
+    (access_log.c.allowed, access_log.c.allowed.is_(False)),
+):
+    Index(
+        None,
+        access_log.c.account,
+        _found_by,
+        access_log.c.at,
+        access_log.c.number,
+        sqlite_where=_where,
+        postgresql_where=_where,
+    )

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, select
 
-from gatepost.controlplane.ports import Account
+from gatepost.controlplane.ports import Account, Grounds
 from gatepost.storage.bounds import MAXIMUM_ACCOUNTS, refuse_more
 from gatepost.storage.tables import accounts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import Connection
 
 _ALL = select(accounts.c.number, accounts.c.public_id, accounts.c.created_at).order_by(accounts.c.number)
 _FIND = _ALL.where(accounts.c.public_id == bindparam("public_id"))
+_VERSIONS = select(accounts.c.number, accounts.c.access_version, accounts.c.checks_version, accounts.c.endings).where(
+    accounts.c.number.in_(bindparam("numbers", expanding=True))
+)
 _ADD = insert(accounts).returning(accounts.c.number)
 
 
@@ -39,3 +44,8 @@ class SqlAccounts:
         """Return the account with this public id."""
         row = self._connection.execute(_FIND, {"public_id": public_id}).one_or_none()
         return Account(number=row[0], public_id=row[1], created_at=row[2]) if row else None
+
+    def grounds(self, numbers: Iterable[int]) -> dict[int, Grounds]:
+        """Return how far the grounds of decisions have come in these accounts."""
+        rows = self._connection.execute(_VERSIONS, {"numbers": list(numbers)})
+        return {row[0]: Grounds(row[1], row[2], row[3]) for row in rows}

@@ -20,6 +20,7 @@ from gatepost.storage.checks import SqlChecks
 from gatepost.storage.databases import database_of
 from gatepost.storage.denials import SqlDenials
 from gatepost.storage.devices import SqlDevices
+from gatepost.storage.endings import Endings
 from gatepost.storage.evidence import SqlEvidence
 from gatepost.storage.fleet import SqlFleet
 from gatepost.storage.footings import SqlFootings
@@ -74,19 +75,21 @@ class SqlRecords:
     """`ports.Records`: all of storage within one transaction of ``connection``."""
 
     def __init__(self, connection: Connection, keybox: Keybox, *, writing: bool) -> None:
+        self._endings = Endings(connection)
+        ended = self._endings.note
         self.accounts: Accounts = SqlAccounts(connection)
-        self.tokens: Tokens = SqlTokens(connection)
+        self.tokens: Tokens = SqlTokens(connection, ended)
         self.certificates: Certificates = SqlCertificates(connection)
         self.checks: Checks = SqlChecks(connection)
-        proved_keys = SqlProvedKeys(connection)
+        proved_keys = SqlProvedKeys(connection, ended)
         posture_log = SqlPostureLog(connection)
 
         def changed() -> None:
             proved_keys.forget_expected()
             posture_log.forget_expected()
 
-        devices = SqlDevices(connection, changed)
-        results = SqlResults(connection, writing=writing)
+        devices = SqlDevices(connection, changed, ended)
+        results = SqlResults(connection, writing=writing, ended=ended)
         evidence = SqlEvidence(connection)
         self._late = (devices, results, proved_keys, evidence, posture_log)
         self.devices: Devices = devices
@@ -101,17 +104,22 @@ class SqlRecords:
         self.resources: Resources = SqlResources(connection)
         self.audit_log: AuditLog = SqlAuditLog(connection)
         self.access_log: AccessLog = SqlAccessLog(connection)
-        self.denials: Denials = SqlDenials(connection)
+        self.denials: Denials = SqlDenials(connection, ended)
         self.serial_numbers: SerialNumbers = SqlSerialNumbers(connection)
         self.evidence: KeptEvidence = evidence
         self.report_requests: ReportRequests = SqlReportRequests(connection)
         self.attempts: SharedAttempts = SqlSharedAttempts(connection)
-        self.proved_certificates: ProvedCertificates = SqlProvedCertificates(connection)
+        self.proved_certificates: ProvedCertificates = SqlProvedCertificates(connection, ended)
 
     def write_late(self) -> None:
         """Write what was put off, registrations first and the logs last."""
         for port in self._late:
             port.write_late()
+
+    def finish(self) -> None:
+        """Write what was put off, and then what stands behind all else."""
+        self.write_late()
+        self._endings.write()
 
 
 class SqlStorage:
@@ -142,7 +150,7 @@ class SqlStorage:
             take_turn(connection, alone=alone)
             records = SqlRecords(connection, self._keybox, writing=True)
             yield records
-            records.write_late()
+            records.finish()
 
     @contextmanager
     def keeping_house(self) -> Iterator[Records | None]:
@@ -154,7 +162,7 @@ class SqlStorage:
             take_turn(connection, alone=False)
             records = SqlRecords(connection, self._keybox, writing=True)
             yield records
-            records.write_late()
+            records.finish()
 
     def probe(self) -> bool:
         """Write the schema's revision over itself, durably; False where it is not this release's. Raises StorageError."""

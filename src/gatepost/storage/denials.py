@@ -11,9 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gatepost.controlplane.ports import Denial, DenialKind
 from gatepost.storage.bounds import page
 from gatepost.storage.denial_tables import denials
+from gatepost.storage.endings import ignore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Connection
 
@@ -73,8 +74,10 @@ def _denial(row: AnyRow) -> Denial:
 class SqlDenials:
     """`ports.Denials` within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, ended: Callable[[int], None] = ignore) -> None:
+        """Take what is called with the account where something is denied."""
         self._connection = connection
+        self._ended = ended
         self._add = _ADD[connection.dialect.name]
         self._some: dict[int, bool] = {}
         self._expected: dict[tuple[int, DenialKind], dict[bytes, str | None]] = {}
@@ -86,6 +89,7 @@ class SqlDenials:
         del values["number"]
         self._connection.execute(self._add, values)
         self._some[denial.account] = True
+        self._ended(denial.account)
         self._expected.clear()
         same = {f"of_{name}": values[name] for name in _SAME}
         return _denial(self._connection.execute(_SAME_ONE, same).one())

@@ -12,6 +12,7 @@ from gatepost.controlplane.ports import SEEN_WITHIN, Device, Registration
 from gatepost.core.device import DeviceFacts, fact_key
 from gatepost.errors import ConflictError, NotFoundError
 from gatepost.storage.bounds import MAXIMUM_OF_USER, page
+from gatepost.storage.endings import ignore
 from gatepost.storage.many import SelectMany, UpdateMany
 from gatepost.storage.registrations import SELECT, registration_of
 from gatepost.storage.states import COUNTS, DELETED, IDLE
@@ -149,10 +150,19 @@ class _Agent(msgspec.Struct, frozen=True):
 class SqlDevices:
     """`ports.Devices` within one transaction."""
 
-    def __init__(self, connection: Connection, changed: Callable[[], None] = lambda: None) -> None:
-        """Take what is called when a registration begins or ceases to count, or a device has other facts."""
+    def __init__(
+        self,
+        connection: Connection,
+        changed: Callable[[], None] = lambda: None,
+        ended: Callable[[int], None] = ignore,
+    ) -> None:
+        """Take what is called when a registration begins or ceases to count, or a device has other facts.
+
+        ``ended`` is called with the account, but not for a new registration: nobody was let in by it.
+        """
         self._connection = connection
         self._changed = changed
+        self._ended = ended
         self._expected: dict[tuple[int, int], int] = {}
         self._advanced: dict[tuple[int, int], tuple[int, bytes, int]] = {}
         self._seen: dict[tuple[int, int], tuple[int, str, str]] = {}
@@ -287,6 +297,7 @@ class SqlDevices:
     def delete_device(self, account: int, device: int, now: int) -> None:
         """Mark a device and all its registrations deleted."""
         self.write_late()
+        self._ended(account)
         for statement in (_DELETE_ALL, _DELETE_DEVICE):
             self._connection.execute(statement, {"in_account": account, "of_device": device, "now": now})
         self._count(account, device)
@@ -299,11 +310,13 @@ class SqlDevices:
 
     def accept(self, account: int, registration: int) -> None:
         """Let a pending registration count."""
+        self._ended(account)
         self._connection.execute(_ACCEPT, {"in_account": account, "with_number": registration})
 
     def wait(self, account: int, registration: int, pending: str) -> None:
         """Let a registration wait to be accepted, for these facts that belong to a live one too."""
         values = {"in_account": account, "with_number": registration, "colliding": pending}
+        self._ended(account)
         self._connection.execute(_WAIT, values)
 
     def report_facts(self, account: int, registration: int, facts: bytes | None) -> None:
@@ -314,12 +327,14 @@ class SqlDevices:
     def change_facts(self, account: int, device: int, facts: DeviceFacts, now: int) -> None:
         """Record other facts of a device than those that it enrolled with."""
         self._changed()
+        self._ended(account)
         values = {**msgspec.structs.asdict(facts), **_keys(facts), "updated_at": now}
         self._connection.execute(_CHANGE_FACTS, {"in_account": account, "of_device": device, **values})
 
     def _change(self, statement: Update, account: int, registration: int, **values: object) -> None:
         """Change a registration's state, and count those of its device anew."""
         self.write_late()
+        self._ended(account)
         this = {"in_account": account, "with_number": registration}
         self._connection.execute(statement, {**this, **values})
         device = self._connection.scalar(_DEVICE_OF, this)

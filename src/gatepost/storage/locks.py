@@ -7,8 +7,9 @@ keep apart what would meet:
 1. the turn, which those who are alone take for themselves and the others share;
 2. the keys that a group's reports prove, all at once and in one order: two processes that are proved one key see each other;
 3. the rows of registrations and results, which the statements themselves lock; `intake` takes reports in one order;
-4. the head of an account's logs, last (`chain`): who has a number in them commits before the next number is given, so that a
-   reader who has seen a line has seen all before it.
+4. the head of an account's logs (`chain`): who has a number in them commits before the next number is given, so that a
+   reader who has seen a line has seen all before it;
+5. the row of an account, where something may have ended (`endings`).
 
 They are taken in this order, which prevents nearly every deadlock. PostgreSQL ends the rest by undoing one of the two, which
 `translation` marks as undone, and `intake` tries again. All are advisory locks of a transaction: they go with it, however it

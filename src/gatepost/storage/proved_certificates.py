@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gatepost.storage.endings import ignore
 from gatepost.storage.states import COUNTS
 from gatepost.storage.tables import integer, metadata, octets, proved_keys, registrations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
 proved_certificates = Table(
@@ -49,20 +52,23 @@ _PROVED_IT = select(proved_certificates.c.registration_number).where(*_THIS)
 class SqlProvedCertificates:
     """`ports.ProvedCertificates` within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, ended: Callable[[int], None] = ignore) -> None:
+        """Take what is called with the account where a certificate is proved by whom it was not."""
         self._connection = connection
+        self._ended = ended
 
     def put(self, account: int, sha256: bytes, key_digest: bytes, registration: int) -> None:
         """Note that a registration proved the key of this certificate."""
         values = {"account": account, "sha256": sha256, "key_digest": key_digest, "registration_number": registration}
+        self._ended(account)
         self._connection.execute(_STATEMENTS[self._connection.dialect.name], values)
 
-    def holders(self, account: int, sha256: bytes, now: int) -> tuple[int, ...]:
-        """Return the numbers of the live registrations that proved this certificate's key, in their order."""
+    def holders(self, account: int, sha256: bytes, now: int) -> tuple[tuple[int, int], ...]:
+        """Return the live registrations that proved this certificate's key: their numbers, in order, and when that ends."""
         asked = {"account": account, "sha256": sha256}
-        ever = [(row[0], row[1]) for row in self._connection.execute(_HOLDERS, asked)]
-        holders = tuple(number for number, ends_at in ever if ends_at > now) or tuple(number for number, _ in ever)
+        ever = tuple((row[0], row[1]) for row in self._connection.execute(_HOLDERS, asked))
+        holders = tuple(item for item in ever if item[1] > now) or ever
         if len(holders) != 1:
             return holders
         proved_it = self._connection.scalars(_PROVED_IT, asked)
-        return holders if holders[0] in set(proved_it) else ()
+        return holders if holders[0][0] in set(proved_it) else ()

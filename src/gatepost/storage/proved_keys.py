@@ -10,13 +10,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import KeyHolder
 from gatepost.storage.bounds import page
+from gatepost.storage.endings import ignore
 from gatepost.storage.locks import hold_keys
 from gatepost.storage.many import SelectMany, UpdateMany
 from gatepost.storage.states import COUNTS
 from gatepost.storage.tables import devices, proved_keys, registrations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Connection
 
@@ -119,8 +120,10 @@ def _holder(row: AnyRow) -> KeyHolder:
 class SqlProvedKeys:
     """`ports.ProvedKeys` within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, ended: Callable[[int], None] = ignore) -> None:
+        """Take what is called with the account where a key may have another holder than before."""
         self._connection = connection
+        self._ended = ended
         self._prove = STATEMENTS[connection.dialect.name]
         self._expected: dict[tuple[int, bytes], dict[int, KeyHolder]] = {}
         self._extended: dict[tuple[int, bytes, int], int] = {}
@@ -152,11 +155,15 @@ class SqlProvedKeys:
         expected = self._expected.get((account, key_digest))
         known = expected.get(registration) if expected else None
         if expected and known is not None:
+            if len(expected) > 1:
+                # Another's proof may have ended before: then this certificate was its alone, and is so no longer.
+                self._ended(account)
             if ends_at > known.ends_at:
                 expected[registration] = msgspec.structs.replace(known, ends_at=ends_at)
                 self._extended[account, key_digest, registration] = ends_at
             return
         self._expected.pop((account, key_digest), None)
+        self._ended(account)
         values = {"account": account, "key_digest": key_digest, "registration_number": registration}
         self._connection.execute(self._prove, {**values, "ends_at": ends_at, "owner": False})
 
@@ -186,6 +193,7 @@ class SqlProvedKeys:
     def name_owner(self, account: int, key_digest: bytes, registration: int | None) -> bool:
         """Make one registration the key's owner, or nobody (None); False when that registration never proved the key."""
         self.forget_expected()
+        self._ended(account)
         changed = {"of_account": account, "of_key": key_digest}
         self._connection.execute(_NOBODY, changed)
         if registration is None:

@@ -10,13 +10,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gatepost.controlplane.ports import EVERY_RESULT, StoredResult
 from gatepost.errors import NotFoundError
 from gatepost.storage.bounds import page
+from gatepost.storage.endings import ignore
 from gatepost.storage.evidence_tables import claims, evidence
 from gatepost.storage.many import SelectMany, UpdateMany
 from gatepost.storage.tables import checks, registrations, results
 from gatepost.storage.verdicts import COLUMNS, result_of, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Connection
 
@@ -121,10 +122,12 @@ def _stored_result(row: AnyRow) -> StoredResult:
 
 
 def _is_renewal(known: StoredResult, result: StoredResult) -> bool:
-    """Tell whether nothing but its times changed."""
+    """Tell whether nothing but its times changed, and those to later ones."""
     old, new = known.result, result.result
     return (
-        old.status is new.status
+        (old.ends_at is None) is (new.ends_at is None)
+        and (old.ends_at or 0) <= (new.ends_at or 0)
+        and old.status is new.status
         and old.reasons == new.reasons
         and old.evidence is new.evidence
         and old.check_version == new.check_version
@@ -143,8 +146,10 @@ def _is_renewal(known: StoredResult, result: StoredResult) -> bool:
 class SqlResults:
     """`ports.Results` within one transaction."""
 
-    def __init__(self, connection: Connection, *, writing: bool) -> None:
+    def __init__(self, connection: Connection, *, writing: bool, ended: Callable[[int], None] = ignore) -> None:
+        """Take what is called with the account where a result says something else than before, or ends earlier."""
         self._connection = connection
+        self._ended = ended
         self._find = _FIND_TO_WRITE if writing else _FIND
         self._find_many = _HOLD_MANY if writing else _READ_MANY
         self._put = STATEMENTS[connection.dialect.name]
@@ -202,6 +207,7 @@ class SqlResults:
             self._renewed[pair] = result
             return
         self._renewed.pop(pair, None)
+        self._ended(account)
         values = {
             "account": account,
             "registration_number": result.registration,
@@ -245,6 +251,7 @@ class SqlResults:
         """Let no result of the account count any more, nor what could be judged again; return how many still did."""
         self.write_late()
         self._expected.clear()
+        self._ended(account)
         for forget in _FORGET:
             self._connection.execute(forget, {"in_account": account})
         return self._connection.execute(_END_ALL, {"in_account": account, "now": now}).rowcount

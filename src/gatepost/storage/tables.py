@@ -111,6 +111,7 @@ accounts = Table(
     integer("created_at"),
     Column("checks_version", BigInteger, nullable=False, server_default=text("0")),
     Column("access_version", BigInteger, nullable=False, server_default=text("0")),
+    Column("endings", BigInteger, nullable=False, server_default=text("0")),
     sqlite_autoincrement=True,
 )
 

@@ -9,9 +9,12 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from gatepost.controlplane.ports import Token
 from gatepost.storage.bounds import MAXIMUM_TOKENS, refuse_more
+from gatepost.storage.endings import ignore
 from gatepost.storage.tables import tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
     from gatepost.storage.tables import AnyRow
@@ -64,8 +67,10 @@ def _token(row: AnyRow) -> Token:
 class SqlTokens:
     """`ports.Tokens` within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, ended: Callable[[int], None] = ignore) -> None:
+        """Take what is called with the account where one ceases to count."""
         self._connection = connection
+        self._ended = ended
 
     def add(self, token: Token) -> None:
         """Store it."""
@@ -93,5 +98,6 @@ class SqlTokens:
 
     def revoke(self, account: int, token_id: str, now: int) -> bool:
         """Mark it revoked, from the first time on; False when there is no such token."""
+        self._ended(account)
         values = {"in_account": account, "with_id": token_id, "now": now}
         return self._connection.execute(_REVOKE, values).rowcount == 1

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, cast
 from litestar import Litestar, Router
 from litestar.di import Provide
 
-from gatepost.controlplane.access.deciding import Access
 from gatepost.controlplane.administration.services import Services  # noqa: TC001 - Litestar reads what it injects.
 from gatepost.web.access import ACCESS_ROUTES
 from gatepost.web.access_additions import ADDED_ACCESS_ROUTES
@@ -48,15 +47,15 @@ from gatepost.web.strict import StrictRequest, provide_account
 from gatepost.web.tenants import TENANT_ROUTES, get_account
 
 if TYPE_CHECKING:
-    from gatepost.controlplane.access.recording import AccessRecorder
+    from gatepost.controlplane.access.deciding import Access
     from gatepost.web.front import Application
     from gatepost.web.limits import Limits
     from gatepost.web.surroundings import Surroundings
 
 
-def create_app(services: Services, device: Application, around: Surroundings, recorder: AccessRecorder) -> Front:
-    """Put the routes together; ``device`` is the application that answers agents, ``recorder`` writes decisions down."""
-    decisions = DecisionApi(Access(services.storage, services.now, recorder), around)
+def create_app(services: Services, device: Application, around: Surroundings, access: Access) -> Front:
+    """Put the routes together; ``device`` is the application that answers agents, ``access`` decides for proxies."""
+    decisions = DecisionApi(access, around)
     return Front(cast("Application", create_routes(services, around.limits)), device, decisions, around)
 
 

@@ -23,7 +23,7 @@ import asyncio
 import hashlib
 import re
 from base64 import b64decode
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
@@ -54,12 +54,16 @@ _KEYS: Final = re.compile(r"/access/v1/([0-9a-f]{32})/jwks", re.ASCII)
 _OURS: Final = b"x-gatepost-"
 _NEEDED: Final = ("proxy", "app", "host", "address")
 _KNOWN: Final = frozenset({*_NEEDED, "target", "certificate", "fingerprint", "answer"})
-_CLIENT_ID: Final = b"cf-access-client-id"
-_CLIENT_SECRET: Final = b"cf-access-client-secret"
+_KEYS_BY_NAME: Final = {_OURS + name.encode(): name for name in _KNOWN} | {
+    b"cf-access-client-id": "client-id",
+    b"cf-access-client-secret": "client-secret",
+}
 _VISIBLE: Final = re.compile(rb"[\x20-\x7e\t]*")
 _LONGEST: Final = 24 * 1024
 """Bytes of one header: a certificate of 16 KiB in base64."""
 _PEM: Final = "-----BEGIN "
+_CERTIFICATES: Final = 20_000
+"""Certificates whose header is not read again: some 50 MB where each is another."""
 _OK_FOR: Final = {False: 204, True: 200}
 _Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
 """A status, headers beside the usual ones, and a body."""
@@ -146,6 +150,9 @@ class DecisionApi:
         question = read_question(scope, REQUEST.get())
         if question is None:
             raise CredentialError("this is not what a proxy sends whose configuration is ours")
+        if (recalled := self._access.recall(question)) is not None:
+            self._limits.counted(question.credential)
+            return recalled
         self._limits.admit(scope, question.credential)
         try:
             answer = await asyncio.to_thread(self._access.decide, question)
@@ -192,9 +199,11 @@ def _tell(answer: Answer, reference: str) -> list[tuple[bytes, bytes]]:
 
 
 def _note(answer: Answer, reference: str) -> None:
+    """Write into the operator's log what is not the rule; the access log has each decision."""
     verdict = answer.verdict
-    write = _log.debug if verdict.allowed and not verdict.reasons else _log.info
-    write(
+    if verdict.allowed and not verdict.reasons:
+        return
+    _log.info(
         "let in" if verdict.allowed else "refused",
         reference=reference,
         application=None if answer.application is None else answer.application.name,
@@ -216,7 +225,7 @@ def read_question(scope: Scope, reference: str = "") -> Question | None:
     if told is None or target is None or any(name not in told for name in _NEEDED):
         return None
     try:
-        der = _certificate(told.get("certificate", ""))
+        der, digest = _certificate(told.get("certificate", ""))
         fingerprint = bytes.fromhex(told.get("fingerprint", ""))
     except ValueError:
         return None
@@ -229,7 +238,7 @@ def read_question(scope: Scope, reference: str = "") -> Question | None:
         host=told["host"],
         target=target,
         address=told["address"],
-        certificate=hashlib.sha256(der).digest() if der else fingerprint or None,
+        certificate=digest or fingerprint or None,
         certificate_der=der or None,
         client_id=told.get("client-id", ""),
         client_secret=told.get("client-secret", ""),
@@ -251,26 +260,27 @@ def _headers(given: list[tuple[bytes, bytes]]) -> dict[str, str] | None:
     """Return our headers, each by its name without the prefix; None where one is not as our configurations send it."""
     told: dict[str, str] = {}
     for name, value in given:
-        plain = name.lower().replace(b"_", b"-")
-        if plain.startswith(_OURS):
-            key = plain.removeprefix(_OURS).decode("latin-1")
-            wrong = key not in _KNOWN
-        elif plain in {_CLIENT_ID, _CLIENT_SECRET}:
-            key, wrong = plain.removeprefix(b"cf-access-").decode(), False
-        else:
-            continue
-        if wrong or b"_" in name or key in told or len(value) > _LONGEST or not _VISIBLE.fullmatch(value):
+        key = _KEYS_BY_NAME.get(name)
+        if key is None:
+            plain = name.lower().replace(b"_", b"-")
+            if not plain.startswith(_OURS) and plain not in _KEYS_BY_NAME:
+                continue
+            # One that none of ours sends, or in another spelling.
+            key = _KEYS_BY_NAME.get(name.lower())
+        if key is None or key in told or len(value) > _LONGEST or not _VISIBLE.fullmatch(value):
             return None
         told[key] = value.decode("ascii")
     return told
 
 
-def _certificate(text: str) -> bytes:
-    """Read the certificate of a connection to DER, "" to nothing; raises ValueError."""
+@lru_cache(_CERTIFICATES)
+def _certificate(text: str) -> tuple[bytes, bytes]:
+    """Read the certificate of a connection to DER and its SHA-256, "" to nothing; raises ValueError."""
     plain = unquote(text) if "%" in text else text
     if not plain.startswith(_PEM):
-        return b64decode(plain, validate=True)
+        der = b64decode(plain, validate=True)
+        return der, hashlib.sha256(der).digest() if der else b""
     (block,) = scan_pem(plain)
     if block.label != "CERTIFICATE" or not block.content:
         raise ValueError(block.label)
-    return block.content
+    return block.content, hashlib.sha256(block.content).digest()

@@ -1,13 +1,14 @@
 """Deciding: the one use case of proxies. A question comes from a proxy that is known, or it is refused.
 
-Everything that decides is read from the database in one transaction; only what is compiled from an account's resources is
-kept, and used while the database has their version.
+Everything that decides is read from the database in one transaction, or was and nothing has ended since (`memory`): whoever is
+let in may be so from memory, whoever is refused never is.
 """
 
 from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,7 @@ from gatepost.controlplane.access.identifying import (
     identify_device,
     standings_of,
 )
-from gatepost.controlplane.access.places import find_application
+from gatepost.controlplane.access.memory import KnownDevice, read_grounds
 from gatepost.controlplane.access.signing_keys import SigningKeys, provide_signing_keys, read_signing_keys
 from gatepost.controlplane.access.view import AccessView, read_versions, read_view
 from gatepost.core.decision import CompiledApplication, Verdict, decide
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from ipaddress import IPv4Address, IPv6Address
 
+    from gatepost.controlplane.access.memory import Memory
     from gatepost.controlplane.access.recording import AccessRecorder
     from gatepost.controlplane.ports import Records, Registration, Storage, Token
 
@@ -49,17 +51,44 @@ _REMEMBERED: Final = 64
 """Accounts whose views are kept; the one that was longest not asked for is read again."""
 
 
+NOBODY: Final = KnownDevice(Identified(None), {}, 0)
+"""Who presents no certificate."""
+
+
 class Access:
     """What proxies ask. Safe to use from many threads."""
 
-    def __init__(self, storage: Storage, now: Callable[[], int], recorder: AccessRecorder) -> None:
-        """Take the database, a clock in ms, and who writes the log."""
+    def __init__(
+        self, storage: Storage, now: Callable[[], int], recorder: AccessRecorder, memory: Memory | None = None
+    ) -> None:
+        """Take the database, a clock in ms, who writes the log, and what keeps grounds; None: each decision is read anew."""
         self._storage = storage
         self._now = now
         self._recorder = recorder
+        self._memory = memory
         self._views: dict[int, AccessView] = {}
         self._asking = Asking(storage, now)
         self._keys: dict[int, SigningKeys] = {}
+
+    def recall(self, question: Question) -> Answer | None:
+        """Answer one question from memory, at once; None: it must be decided. Nobody is refused from memory."""
+        known = None if self._memory is None else self._memory.recall(_digest(question))
+        if known is None:
+            return None
+        now = self._now()
+        token, kept = known
+        view, keys = kept.view, self._keys.get(token.account)
+        found = _find(view, token, question)
+        if found is None or keys is None or keys.is_due(now) or not _counts(token, now) or found.asks_for_certificate:
+            return None
+        device = NOBODY if question.certificate is None else kept.devices.get(question.certificate)
+        if device is None or not (device is NOBODY or device.serves(now, view.oldest)):
+            return None
+        answer = _decide(view, found, question, device, now)
+        if not answer.verdict.allowed:
+            return None
+        self._recorder.note(token.account, line_of(token, question, answer, now))
+        return msgspec.structs.replace(answer, key=keys.current)
 
     def decide(self, question: Question) -> Answer:
         """Answer one question.
@@ -68,7 +97,7 @@ class Access:
         """
         now = self._now()
         with self._storage.reading() as records:
-            token = records.tokens.find(hashlib.sha256(question.credential.encode()).digest())
+            token = records.tokens.find(_digest(question))
             if token is None or not _counts(token, now):
                 raise CredentialError("this is no proxy's token that counts")
             answer = CRASHED
@@ -93,8 +122,15 @@ class Access:
         found = _find(view, token, question)
         if found is None:
             return NOT_ALLOWED, None
-        device = identify_device(records, token.account, question.certificate, now)
-        return _decide(records, view, found, question, device, now), device.registration
+        identified = identify_device(records, token.account, question.certificate, now)
+        registration = identified.registration
+        standings = {} if registration is None else standings_of(records, view, registration)
+        device = KnownDevice(identified, standings, now)
+        if self._memory is not None:
+            known = None if registration is None or question.certificate is None else (question.certificate, device)
+            self._memory.keep(token, read_grounds(records, token.account), view, known)
+        names = common_names(records, view, question.certificate_der, now)
+        return _decide(view, found, question, device, now, names), registration
 
     def published_keys(self, account_id: str) -> tuple[bytes, ...]:
         """Return the keys of an account whose public halves applications verify with; raises `NotFoundError`."""
@@ -138,6 +174,10 @@ class Access:
         return known
 
 
+def _digest(question: Question) -> bytes:
+    return hashlib.sha256(question.credential.encode()).digest()
+
+
 def _counts(token: Token, now: int) -> bool:
     ended = token.expires_at is not None and token.expires_at <= now
     return token.kind == TokenKind.PROXY and token.revoked_at is None and not ended
@@ -145,32 +185,37 @@ def _counts(token: Token, now: int) -> bool:
 
 def _find(view: AccessView, token: Token, question: Question) -> CompiledApplication | None:
     """Return the application that is asked for, where the proxy's configuration and its token are for it."""
-    applications = [item.application for item in view.applications]
-    asked = find_application(applications, question.host, question.target)
+    asked = view.places.find(question.host, question.target)
     if asked is None or asked.id not in token.scopes:
         return None
-    if find_application([asked], question.app, question.target) is None:
+    if view.own_places[asked.id].find(question.app, question.target) is None:
         return None
-    return next(item for item in view.applications if item.application.id == asked.id)
+    return view.applications[asked.id]
 
 
 def _decide(
-    records: Records, view: AccessView, found: CompiledApplication, question: Question, device: Identified, now: int
+    view: AccessView,
+    found: CompiledApplication,
+    question: Question,
+    device: KnownDevice,
+    now: int,
+    names: tuple[str, ...] | None = None,
 ) -> Answer:
-    registration = device.registration
+    registration = device.identified.registration
     email = None if registration is None else registration.user_email
     app_id = found.application.id
+    asker_id = None if registration is None else registration.id
     asker = Asker(
         now=now,
         address=_address(question.address),
         email=email,
-        registration=None if registration is None else registration.id,
+        registration=asker_id,
         binding=None if registration is None else Binding.MUTUAL_TLS,
-        absence=device.absence,
-        common_names=common_names(records, view, question.certificate_der, now),
+        absence=device.identified.absence,
+        common_names=names,
         service_token=find_service_token(view, question.client_id, question.client_secret, now),
-        standings={} if registration is None else standings_of(records, view, registration),
-        exempted=_is_exempted(view, app_id, device, email, now),
+        standings=device.standings,
+        exempted=_is_exempted(view, app_id, asker_id, email, now),
     )
     verdict = decide(found, asker, emergency=now < view.emergency_until)
     return Answer(
@@ -224,8 +269,7 @@ def _waits(verdict: Verdict) -> bool:
     return not MENDED_BY_A_REPORT.isdisjoint(verdict.reasons)
 
 
-def _is_exempted(view: AccessView, app_id: str, device: Identified, email: str | None, now: int) -> bool:
-    registration = None if device.registration is None else device.registration.id
+def _is_exempted(view: AccessView, app_id: str, registration: str | None, email: str | None, now: int) -> bool:
     return any(
         item.app_id == app_id
         and item.stored.ends_at > now
@@ -237,6 +281,7 @@ def _is_exempted(view: AccessView, app_id: str, device: Identified, email: str |
     )
 
 
+@lru_cache(maxsize=16_384)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text)

@@ -32,6 +32,8 @@ class Identified(msgspec.Struct, frozen=True):
 
     registration: Registration | None
     absence: Reason = Reason.DEVICE_NOT_IDENTIFIED
+    until: int | None = None
+    """When (ms) the proof ends by which it is known alone; None: time changes nothing."""
 
 
 def identify_device(records: Records, account: int, certificate: bytes | None, now: int) -> Identified:
@@ -44,8 +46,12 @@ def identify_device(records: Records, account: int, certificate: bytes | None, n
     holders = records.proved_certificates.holders(account, certificate, now)
     if len(holders) > 1:
         return Identified(None, Reason.CERTIFICATE_SHARED)
-    found = records.devices.by_numbers(account, holders).get(holders[0]) if holders else None
-    return Identified(found if found is not None and found.counts else None)
+    if not holders:
+        return Identified(None)
+    ((number, ends_at),) = holders
+    found = records.devices.by_numbers(account, (number,)).get(number)
+    counts = found is not None and found.counts
+    return Identified(found if counts else None, until=ends_at if ends_at > now else None)
 
 
 def common_names(records: Records, view: AccessView, der: bytes | None, now: int) -> tuple[str, ...] | None:

@@ -26,22 +26,50 @@ _AMBIGUOUS: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _LONGEST: Final = 8_192
+_REMEMBERED: Final = 4_096
+"""Hosts, as clients spell them, whose applications are not looked for again."""
+
+
+class Directory:
+    """Applications by their places. Safe to use from many threads."""
+
+    def __init__(self, applications: Iterable[Application]) -> None:
+        """Take the applications; they never change."""
+        self._applications = tuple(applications)
+        self._by_host: dict[str, tuple[tuple[Application, Host], ...]] = {}
+
+    def find(self, host: str, target: str) -> Application | None:
+        """Return the application of a request, that with the most specific host and then the longest path; None: there is none.
+
+        ``host`` as in the Host line, perhaps with a port; ``target`` as in the request line: a path and perhaps a query.
+        """
+        if len(target) > _LONGEST or not target.startswith("/"):
+            return None
+        here = self._by_host.get(host)
+        if here is None:
+            here = self._here(host)
+        if not here:
+            return None
+        if not any(place.path for _, place in here):
+            return here[0][0]
+        path = target.partition("?")[0]
+        if _AMBIGUOUS.search(path):
+            return None
+        return next((item for item, place in here if _lies_below(path, place.path)), None)
+
+    def _here(self, host: str) -> tuple[tuple[Application, Host], ...]:
+        name = _name(host)
+        found = [(item, place) for item in self._applications for place in item.hosts if _covers(place.name, name)]
+        here = tuple(sorted(found, key=lambda pair: _rank(pair[1]), reverse=True)) if name else ()
+        if len(self._by_host) >= _REMEMBERED:
+            self._by_host = {}
+        self._by_host[host] = here
+        return here
 
 
 def find_application(applications: Iterable[Application], host: str, target: str) -> Application | None:
-    """Return the application of a request, the one with the most specific host and then the longest path; None: there is none.
-
-    ``host`` as in the Host line, perhaps with a port; ``target`` as in the request line: a path and perhaps a query.
-    """
-    name = _name(host)
-    if not name or len(target) > _LONGEST or not target.startswith("/"):
-        return None
-    here = [(item, place) for item in applications for place in item.hosts if _covers(place.name, name)]
-    path = target.partition("?")[0]
-    if any(place.path for _, place in here) and _AMBIGUOUS.search(path):
-        return None
-    matching = [(item, place) for item, place in here if _lies_below(path, place.path)]
-    return max(matching, key=lambda pair: _rank(pair[1]), default=(None, None))[0]
+    """Return the application of a request as a `Directory` of these does."""
+    return Directory(applications).find(host, target)
 
 
 def _name(host: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gatepost.controlplane.access.places import Directory
 from gatepost.controlplane.administration.access.documents import (
     APP,
     APP_POLICY,
@@ -71,7 +72,12 @@ class AccessView(msgspec.Struct, frozen=True, kw_only=True):
     public_id: str
     versions: tuple[int, int]
     """Of the account's resources, and of its checks."""
-    applications: tuple[CompiledApplication, ...]
+    applications: dict[str, CompiledApplication]
+    """By their ids."""
+    places: Directory
+    """All of them by their places."""
+    own_places: dict[str, Directory]
+    """The places of each by itself."""
     checks: dict[int, Asked]
     """By their numbers, drafts left out."""
     service_tokens: dict[str, ServiceToken]
@@ -79,6 +85,8 @@ class AccessView(msgspec.Struct, frozen=True, kw_only=True):
     exemptions: tuple[Exemption, ...]
     emergency_until: int
     """When (ms) the emergency ends; 0: there is none."""
+    oldest: int | None
+    """The age (ms) that some policy allows evidence at most; None: none says."""
     client: Check | None
     """What a client certificate must be for the rules ``certificate`` and ``common_name``; None: the account has no CA."""
 
@@ -90,11 +98,21 @@ def read_versions(records: Records, account: int) -> tuple[int, int]:
 
 def read_view(records: Records, account: int) -> AccessView:
     """Read an account's view. Raises `InputError` or KeyError where something stored cannot be read: nothing is let through."""
+    applications = {item.application.id: item for item in _applications(records, account)}
+    ages = [
+        item.policy.maximum_age
+        for application in applications.values()
+        for item in application.policies
+        if item.policy.maximum_age is not None
+    ]
     return AccessView(
         account=account,
         public_id=next(item.public_id for item in records.accounts.all() if item.number == account),
         versions=read_versions(records, account),
-        applications=tuple(_applications(records, account)),
+        applications=applications,
+        places=Directory(item.application for item in applications.values()),
+        own_places={key: Directory([item.application]) for key, item in applications.items()},
+        oldest=min(ages) * 1000 if ages else None,
         checks={item.number: _asked(item) for item in records.checks.all(account) if not item.trial},
         service_tokens=_service_tokens(records, account),
         exemptions=tuple(

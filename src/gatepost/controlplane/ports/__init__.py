@@ -11,7 +11,7 @@ from gatepost.controlplane.ports.attempts import AttemptKind, Attempts, SharedAt
 from gatepost.controlplane.ports.audit_log import Actor, ActorKind, AuditEntry, AuditFilter, AuditLine, AuditLog
 from gatepost.controlplane.ports.certificates import Certificates, UploadedCertificate
 from gatepost.controlplane.ports.checks import Checks, StoredCheck
-from gatepost.controlplane.ports.credentials import Account, Accounts, Token, Tokens
+from gatepost.controlplane.ports.credentials import Account, Accounts, Grounds, Token, Tokens
 from gatepost.controlplane.ports.denials import Denial, DenialKind, Denials
 from gatepost.controlplane.ports.devices import SEEN_WITHIN, Device, Devices, Registration
 from gatepost.controlplane.ports.evidence import KeptEvidence, StoredEvidence
@@ -70,6 +70,7 @@ __all__ = [
     "Fleet",
     "Footing",
     "Footings",
+    "Grounds",
     "KeptEvidence",
     "KeyHolder",
     "ListedDevice",

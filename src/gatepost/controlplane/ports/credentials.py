@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +38,22 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the token that made it; None: the console did."""
 
 
+class Grounds(msgspec.Struct, frozen=True):
+    """How far an account's grounds of decisions have come: each number rises with what changes them, and none ever falls.
+
+    ``endings`` rises with every change of devices, results, proofs, tokens and denials by which somebody who was let in may
+    be so no longer. A report that says the same as the one before raises nothing.
+    """
+
+    resources: int
+    checks: int
+    endings: int
+
+    def reaches(self, other: Grounds) -> bool:
+        """Tell whether what was read with these is as new as ``other``."""
+        return self.resources >= other.resources and self.checks >= other.checks and self.endings >= other.endings
+
+
 class Accounts(Protocol):
     """Accounts."""
 
@@ -48,6 +67,10 @@ class Accounts(Protocol):
 
     def find(self, public_id: str) -> Account | None:
         """Return the account with this public id."""
+        ...
+
+    def grounds(self, numbers: Iterable[int]) -> dict[int, Grounds]:
+        """Return how far the grounds of decisions have come in these accounts, by number."""
         ...
 
 

@@ -12,8 +12,8 @@ class ProvedCertificates(Protocol):
         """Note that a registration proved the key of this certificate, whose SubjectPublicKeyInfo has this SHA-256."""
         ...
 
-    def holders(self, account: int, sha256: bytes, now: int) -> tuple[int, ...]:
-        """Return the numbers of the live registrations that proved this certificate's key, in their order.
+    def holders(self, account: int, sha256: bytes, now: int) -> tuple[tuple[int, int], ...]:
+        """Return the live registrations that proved this certificate's key: their numbers, in order, and when (ms) that ends.
 
         Those alone whose proof has not ended, where there are any. Registrations that proved the same key with another
         certificate are among them: a fingerprint can be changed without the key. But where the only one proved another

@@ -1,4 +1,4 @@
-"""The access log."""
+"""The access log; and a number that rises when something may end what was let in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Create the table, whose lines the database guards as those of the other logs."""
+    """Create the table, whose lines the database guards as those of the other logs, and the column."""
+    op.add_column("accounts", sa.Column("endings", sa.BigInteger, nullable=False, server_default=sa.text("0")))
     op.create_table(
         "access_log",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
@@ -26,11 +27,15 @@ def upgrade() -> None:
         sa.Column("line", sa.LargeBinary, nullable=False),
         sa.Column("position", sa.BigInteger, nullable=False),
         sa.Column("digest", sa.LargeBinary, nullable=False),
-        sa.UniqueConstraint("account", "number"),
         sqlite_autoincrement=True,
     )
     op.create_index(None, "access_log", ["account", "position"], unique=True)
     op.create_index(None, "access_log", ["account", "at", "number"])
-    for found_by in ("reference", "app_id", "registration_id", "user_email", "allowed"):
+    for found_by in ("reference", "app_id"):
         op.create_index(None, "access_log", ["account", found_by, "at", "number"])
+    refused = "IS 0" if op.get_bind().dialect.name == "sqlite" else "IS false"
+    for found_by, where in (("registration_id", "IS NOT NULL"), ("user_email", "IS NOT NULL"), ("allowed", refused)):
+        of_those = sa.text(f"{found_by} {where}")
+        columns = ["account", found_by, "at", "number"]
+        op.create_index(None, "access_log", columns, sqlite_where=of_those, postgresql_where=of_those)
     guard_segments("access_log", "access log")
