@@ -41,7 +41,7 @@ class Ending(StrEnum):
 
 
 class NoPassWithoutProof(RuleBasedStateMachine):
-    """No sequence of events gives a pass without an unexpired proof."""
+    """No sequence of events gives a pass without an unexpired proof, nor lets in at a proxy."""
 
     new_database: ClassVar[Callable[[], str] | None] = None
 
@@ -79,6 +79,9 @@ class NoPassWithoutProof(RuleBasedStateMachine):
         for _ in range(times):
             if self.world.report(actor, Intent.HONEST):
                 assert self.world.passes(actor) == self.world.may_pass(actor), f"{actor.name} should pass"
+                assert self.world.is_let_in(actor) == self.world.may_pass(actor), (
+                    f"{actor.name} should pass at the proxy"
+                )
 
     @precondition(lambda self: self.world.actors)
     @rule(number=_ACTORS, intent=st.sampled_from(list(Intent)))

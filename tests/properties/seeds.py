@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from gatepost.controlplane import appraisal, intake, posture
+from gatepost.controlplane.access.memory import Memory
 from gatepost.controlplane.administration import denials, history
 from gatepost.controlplane.administration.services import Services
 from gatepost.controlplane.ports import Registration
@@ -16,6 +17,7 @@ from gatepost.core.denial import Denied
 from gatepost.core.finding import Proof
 from gatepost.core.result import Result
 from gatepost.storage.devices import SqlDevices
+from gatepost.storage.endings import Endings
 from gatepost.storage.results import SqlResults
 
 
@@ -96,6 +98,14 @@ def _sequences_may_be_used_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SqlDevices, "advance", lambda *_: True)
 
 
+def _nothing_is_noted_as_an_ending(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Endings, "note", lambda *_: None)
+
+
+def _a_look_forgets_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Memory, "_forget", lambda *_: None)
+
+
 def _validity_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
     whole = appraisal.Subject.evaluate
     patch.setattr(
@@ -129,5 +139,7 @@ SEEDS = tuple(
         _a_changed_check_changes_nothing,
         _sequences_may_be_used_again,
         _validity_is_not_looked_at,
+        _nothing_is_noted_as_an_ending,
+        _a_look_forgets_nothing,
     )
 )

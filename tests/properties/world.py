@@ -1,5 +1,7 @@
 """A world for properties: a server's application and devices of every intent, all over the real routes, and what may pass.
 
+Beside the server stands a process that decides for a proxy from memory, as `gatepost.cli.serving` puts it together.
+
 What may pass is written down here a second time, as simply as it can be said: a device passes while its newest report that
 counted held a proof of a certificate that is right, and nothing has happened since that ends that. The server may refuse
 more than this; it must never let pass what this does not.
@@ -19,6 +21,10 @@ import httpx2
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from gatepost.controlplane.access.answers import Question
+from gatepost.controlplane.access.deciding import Access
+from gatepost.controlplane.access.memory import Memory as AccessMemory
+from gatepost.controlplane.access.recording import AccessRecorder
 from gatepost.controlplane.administration.restoring import settle_restored
 from gatepost.controlplane.administration.services import Services
 from gatepost.controlplane.calls import Calls
@@ -55,6 +61,7 @@ MINUTE = 60_000
 OURS = CertificateAuthority.create(cn="Example Root CA")
 THEIRS = CertificateAuthority.create(cn="Another Root CA")
 OK = 200
+HOST = "wiki.example.com"
 
 
 class Intent(StrEnum):
@@ -112,6 +119,13 @@ class Actor(msgspec.Struct):
     sequence: int = 0
 
 
+class Door(msgspec.Struct, frozen=True):
+    """An application for those that pass the check, and the token of a proxy before it."""
+
+    app: str
+    token: str
+
+
 class _Memory(msgspec.Struct, frozen=True):
     """The model at the moment of a backup."""
 
@@ -120,6 +134,7 @@ class _Memory(msgspec.Struct, frozen=True):
     denied: dict[str, str]
     check: str | None
     template: str
+    door: Door | None
 
 
 class _Place:
@@ -173,6 +188,7 @@ class World:
         self.denied: dict[str, str] = {}
         """By key: the denial's id."""
         self.check: str | None = None
+        self.door: Door | None = None
         self.template = "${hostname}"
         self._backup: _Memory | None = None
         self._open(House(folder, database=new_database() if new_database else ""))
@@ -186,6 +202,9 @@ class World:
         _HERE.house = house
         transport = httpx2.ASGITransport(app=_application())
         self._client = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+        # Time stands still between two looks: none is ever too old, so whatever is served was not forgotten.
+        self._memory = AccessMemory(house.storage, lambda: 0.0)
+        self._deciding = Access(house.storage, house.clock, AccessRecorder(house.storage, house.clock), self._memory)
         for actor in self.actors:
             actor.member.house = house
 
@@ -202,6 +221,7 @@ class World:
         """Make the check, where there is none."""
         if self.check is None:
             self.check = self._call("POST", "/devices/posture", self._rule())["id"]
+            self.door = self._open_door(self.check)
             for actor in self.actors:
                 actor.shown = None
 
@@ -212,10 +232,20 @@ class World:
             self._call("PUT", f"/devices/posture/{self.check}", self._rule())
 
     def forget(self) -> None:
-        """Delete the check."""
-        if self.check is not None:
+        """Delete the check, and what asks about it before."""
+        if self.check is not None and self.door is not None:
+            self._call("DELETE", f"/access/apps/{self.door.app}")
+            self.door = None
             self._call("DELETE", f"/devices/posture/{self.check}")
             self.check = None
+
+    def _open_door(self, check: str) -> Door:
+        managed = {"device_posture": {"integration_uid": check}}
+        policy = {"name": "managed", "decision": "allow", "include": [{"everyone": {}}], "require": [managed]}
+        app = {"type": "self_hosted", "name": "wiki", "domain": HOST, "policies": [policy]}
+        made = self._call("POST", "/access/apps", app)["id"]
+        token = self._call("POST", "/gatepost/tokens", {"kind": "proxy", "name": "edge", "apps": [HOST]})["token"]
+        return Door(made, token)
 
     def revoke(self, actor: Actor, *, deny: bool) -> None:
         """Revoke a device, with what it proved or without."""
@@ -272,7 +302,7 @@ class World:
         path = self._folder / f"backup-{self._count}"
         write_backup(self.house.database, path, self.house.clock())
         states = {item.registration: item.revoked for item in self.actors if not item.deleted}
-        self._backup = _Memory(path, states, dict(self.denied), self.check, self.template)
+        self._backup = _Memory(path, states, dict(self.denied), self.check, self.template, self.door)
 
     def restore(self) -> None:
         """Restore the backup into another database, and go on there."""
@@ -293,6 +323,7 @@ class World:
             actor.revoked, actor.deleted = memory.devices[actor.registration], False
             actor.shown = None
         self.denied, self.check, self.template = dict(memory.denied), memory.check, memory.template
+        self.door = memory.door
         self._begin(url)
 
     def _new_file(self) -> str:
@@ -436,6 +467,25 @@ class World:
             if result["counts"] and result["status"] == "pass":
                 actor = by_id[result["registration_id"]]
                 assert self._may_pass(actor, actor.shown), f"{actor.name} passes"
+        for actor in self.actors:
+            assert not self.is_let_in(actor) or self._may_pass(actor, actor.shown), f"{actor.name} passes at the proxy"
+
+    def is_let_in(self, actor: Actor) -> bool:
+        """Tell whether a proxy is told to let a device in by the certificate that it holds: from memory, where that serves."""
+        if self.door is None:
+            return False
+        question = Question(
+            credential=self.door.token,
+            app=HOST,
+            host=HOST,
+            target="/",
+            address="192.0.2.7",
+            certificate=hashlib.sha256(actor.held.issued.der).digest(),
+        )
+        self._memory.refresh()
+        answer = self._deciding.recall(question) or self._deciding.decide(question)
+        assert answer.registration in {None, actor.registration}
+        return answer.verdict.allowed
 
     def passes(self, actor: Actor) -> bool:
         """Tell whether a device has a pass that counts."""
