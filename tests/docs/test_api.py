@@ -48,6 +48,8 @@ from gatepost.wire.management.service_tokens import (
 )
 from gatepost.wire.management.tokens import NewToken, TokenBody
 from gatepost.wire.management.users import Identity, PostureOfDevice, SeenDevice, UserObject
+from gatepost.wire.management.webhooks import NewWebhook, WebhookBody, WebhookObject
+from gatepost.wire.webhooks import Announcement, AuditChange, PostureChange
 from tests.services import Clock, open_services, surround
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
@@ -78,6 +80,7 @@ DOCUMENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "Exemptions": (ExemptionBody, ExemptionObject),
     "Preview": (PreviewBody, PreviewObject, Progress, Outlook, Cause, ChangedDevice),
     "Audit log": (AuditLogLine, AuditActor),
+    "Webhooks": (WebhookBody, WebhookObject, NewWebhook, Announcement, PostureChange, AuditChange),
     "Decisions": (DecisionLine, UnmetRule, AccessRequest),
 }
 """What stands under each heading: the documents whose fields it names."""

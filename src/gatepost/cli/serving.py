@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gatepost.cli.workers import Leaving
     from gatepost.controlplane.access.memory import Memory
     from gatepost.controlplane.access.recording import AccessRecorder
+    from gatepost.controlplane.announcing import Announcer
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.housekeeping import Housekeeper
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-    Thread = Intake | Rejudger | Housekeeper | AccessRecorder | Memory
+    Thread = Intake | Rejudger | Housekeeper | AccessRecorder | Memory | Announcer
 
 
 _COLLECTIONS: Final = (50_000, 20, 50)
@@ -111,7 +112,7 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     device = DeviceApi(DeviceUseCases(enroller, posture, intake, calls), around)
     _prepare_process()
     tasks = (calls, LimitSharing(storage, around.limits, secrets.token_bytes(8), now))
-    threads = (intake, rejudger, housekeeper, recorder, memory)
+    threads = (intake, rejudger, housekeeper, recorder, memory, _announcer(storage))
     life = _Life(threads, tasks, Leaving(calls, around), ready, _closing(previews, database))
     return life.wrap(create_app(services, device, around, Access(storage, now, recorder, memory)))
 
@@ -123,6 +124,14 @@ def _access(storage: Storage, sample: int) -> tuple[AccessRecorder, Memory]:
 
     recorder = AccessRecorder(storage, now, sample=sample, tell=_complain("the access log waits"))
     return recorder, Memory(storage, time.monotonic, _complain("decisions are read anew"))
+
+
+def _announcer(storage: Storage) -> Announcer:
+    """Return what tells webhooks."""
+    from gatepost.client.webhooks import WebhookClient
+    from gatepost.controlplane.announcing import Announcer
+
+    return Announcer(storage, now, WebhookClient().post, _complain("webhooks are not told"))
 
 
 def _closing(previews: PreviewProcesses, database: SqlStorage) -> Callable[[], None]:

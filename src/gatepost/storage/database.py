@@ -38,6 +38,7 @@ from gatepost.storage.serial_numbers import SqlSerialNumbers
 from gatepost.storage.tokens import SqlTokens
 from gatepost.storage.translation import storage_error
 from gatepost.storage.users import SqlUsers
+from gatepost.storage.webhooks import SqlWebhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         SharedAttempts,
         Tokens,
         Users,
+        Webhooks,
     )
 
 
@@ -109,6 +111,7 @@ class SqlRecords:
         self.evidence: KeptEvidence = evidence
         self.report_requests: ReportRequests = SqlReportRequests(connection)
         self.attempts: SharedAttempts = SqlSharedAttempts(connection)
+        self.webhooks: Webhooks = SqlWebhooks(connection)
         self.proved_certificates: ProvedCertificates = SqlProvedCertificates(connection, ended)
 
     def write_late(self) -> None:

@@ -10,6 +10,7 @@ from gatepost.storage import (
     evidence_tables,
     proved_certificates,
     report_requests,
+    webhooks,
 )
 from gatepost.storage.tables import REVISIONS, metadata
 
@@ -23,4 +24,5 @@ __all__ = [
     "metadata",
     "proved_certificates",
     "report_requests",
+    "webhooks",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatepost.errors import ConflictError
@@ -51,3 +51,8 @@ class SqlSecrets:
         """Store another secret in the place of one that is there, wrapped."""
         values = {"in_account": account, "with_name": name, "created_at": now}
         self._connection.execute(_REPLACE, {**values, "wrapped": self._keybox.wrap(account, name, value)})
+
+    def remove(self, account: int, name: str) -> None:
+        """Forget one."""
+        this = (secrets.c.account == account, secrets.c.name == name)
+        self._connection.execute(delete(secrets).where(*this))

@@ -7,6 +7,7 @@
     /client/v4/…/{account_id}/access   web/access.py        applications, policies, groups; web/service_tokens.py, web/people.py
     /client/v4/…/{account_id}/gatepost web/additions.py     what Gatepost adds; web/access_additions.py: to access
                                        web/access_log.py    what was decided, here and under …/access/logs
+                                       web/webhooks.py      who is told of changes
                                        web/denials.py       what is denied; web/enrollment.py: who may enrol
     /client/v4/user, /accounts         web/tenants.py       whether a token counts, and which account it opens
     …/gatepost/preview                 web/previews.py      what a draft would come to
@@ -45,6 +46,7 @@ from gatepost.web.previews import PREVIEW_ROUTES
 from gatepost.web.service_tokens import SERVICE_TOKEN_ROUTES
 from gatepost.web.strict import StrictRequest, provide_account
 from gatepost.web.tenants import TENANT_ROUTES, get_account
+from gatepost.web.webhooks import WEBHOOK_ROUTES
 
 if TYPE_CHECKING:
     from gatepost.controlplane.access.deciding import Access
@@ -77,6 +79,7 @@ def create_routes(services: Services, limits: Limits) -> Litestar:
             *ADDED_ROUTES,
             *ADDED_ACCESS_ROUTES,
             *ACCESS_LOG_ROUTES,
+            *WEBHOOK_ROUTES,
             *PREVIEW_ROUTES,
             *DENIAL_ROUTES,
             *ENROLLMENT_ROUTES,

@@ -37,6 +37,7 @@ from gatepost.controlplane.ports.secrets import Secrets
 from gatepost.controlplane.ports.serial_numbers import OwnedSerial, SerialNumbers
 from gatepost.controlplane.ports.storage import Records, SharedStorage, Storage
 from gatepost.controlplane.ports.users import User, UserFilter, Users
+from gatepost.controlplane.ports.webhooks import Told, Webhooks
 
 __all__ = [
     "EVERY_LINE",
@@ -103,8 +104,10 @@ __all__ = [
     "StoredResult",
     "Token",
     "Tokens",
+    "Told",
     "UploadedCertificate",
     "User",
     "UserFilter",
     "Users",
+    "Webhooks",
 ]

@@ -19,3 +19,7 @@ class Secrets(Protocol):
     def replace(self, account: int, name: str, value: bytes, now: int) -> None:
         """Store another secret in the place of one that is there, wrapped."""
         ...
+
+    def remove(self, account: int, name: str) -> None:
+        """Forget one."""
+        ...

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports.secrets import Secrets
     from gatepost.controlplane.ports.serial_numbers import SerialNumbers
     from gatepost.controlplane.ports.users import Users
+    from gatepost.controlplane.ports.webhooks import Webhooks
 
 
 class Records(Protocol):
@@ -55,6 +56,7 @@ class Records(Protocol):
     report_requests: ReportRequests
     attempts: SharedAttempts
     proved_certificates: ProvedCertificates
+    webhooks: Webhooks
 
     def write_late(self) -> None:
         """Write what was put off because more of its kind was expected; the end of the transaction does so, too."""

@@ -11,6 +11,7 @@ from gatepost.controlplane.ports import Resource
 from gatepost.errors import NotFoundError
 from gatepost.wire.management.documents import Document, show_document, write_document
 from gatepost.wire.management.envelope import Remark, instant
+from gatepost.wire.management.webhooks import KIND as WEBHOOK_KIND
 
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
@@ -31,6 +32,7 @@ GROUP = Kind("access-group", "group")
 SERVICE_TOKEN = Kind("service-token", "service token")
 EXEMPTION = Kind("exemption", "exemption")
 EMERGENCY = Kind("emergency", "emergency")
+WEBHOOK = Kind(WEBHOOK_KIND, "webhook")
 
 
 class Kept(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The access log; and a number that rises when something may end what was let in."""
+"""The access log; a number that rises when something may end what was let in; and how far webhooks were told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Create the table, whose lines the database guards as those of the other logs, and the column."""
+    """Create the tables, the log's guarded as those of the other logs, and the column."""
+    _create_webhooks()
     op.add_column("accounts", sa.Column("endings", sa.BigInteger, nullable=False, server_default=sa.text("0")))
     op.create_table(
         "access_log",
@@ -39,3 +40,17 @@ def upgrade() -> None:
         columns = ["account", found_by, "at", "number"]
         op.create_index(None, "access_log", columns, sqlite_where=of_those, postgresql_where=of_those)
     guard_segments("access_log", "access log")
+
+
+def _create_webhooks() -> None:
+    op.create_table(
+        "webhooks",
+        sa.Column("account", sa.BigInteger, sa.ForeignKey("accounts.number"), nullable=False),
+        sa.Column("public_id", sa.Text, nullable=False),
+        sa.Column("position", sa.BigInteger, nullable=False),
+        sa.Column("failures", sa.BigInteger, nullable=False),
+        sa.Column("next_at", sa.BigInteger, nullable=False),
+        sa.Column("leased_until", sa.BigInteger, nullable=False),
+        sa.Column("problem", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("account", "public_id"),
+    )
