@@ -619,12 +619,12 @@ class Honest(msgspec.Struct, frozen=True):
     signature: bytes
 
     def intact(self, report: Report) -> bool:
-        """Tell whether ``report`` still holds all three, in an answer to the check."""
+        """Tell whether ``report`` still holds all three, in an answer to the check; what was shown before may be named alone."""
         sha256 = _hexdigest(self.der)
         placed = [(item.sha256, item.signature) for answer in report.checks for item in answer.candidates]
         return (
             report.nonce == self.nonce
-            and report.certificates.get(sha256) == self.der
+            and report.certificates.get(sha256, self.der) == self.der
             and (sha256, self.signature) in placed
         )
 
