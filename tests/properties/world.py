@@ -94,10 +94,11 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What the newest report that counted came with: whether it proved it, and when its nonce was issued."""
+    """What the newest report that counted came with: whether it proved it, when its nonce was issued, and when it was judged."""
 
     held: Held
     measured_at: int
+    judged_at: int
 
 
 class Actor(msgspec.Struct):
@@ -394,7 +395,7 @@ class World:
         actor.sent.append(document)
         if intent is Intent.HONEST:
             actor.signed = nonce, signature, held.key
-        return self._hand_in(actor, document, Shown(held, given_at) if sound else None)
+        return self._hand_in(actor, document, Shown(held, given_at, self.house.clock()) if sound else None)
 
     def replay(self, actor: Actor, which: int) -> None:
         """Send a report once more that was sent before; the newest one may be acknowledged again, and changes nothing."""
@@ -500,10 +501,13 @@ class World:
         if shown is None or actor.revoked or actor.deleted or self.check is None:
             return False
         held, now = shown.held, self.house.clock()
+        # What was judged stands while a clock goes back by as much as clocks may be apart.
+        began = held.begins <= now or held.begins <= shown.judged_at <= now + CLOCKS_APART
         return (
             held.ours
             and held.name == self.template.replace("${hostname}", actor.name)
-            and held.begins <= now <= held.ends
+            and began
+            and now <= held.ends
             and now < shown.measured_at + EXPIRATION
             and held.key not in self.denied
         )
