@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.controlplane.access.places import find_application
+from gatepost.controlplane.access.places import Directory
 from gatepost.core.policy import Application
 from gatepost.wire.management.hosts import parse_host
 
@@ -57,7 +57,7 @@ APPS = (
 )
 def test_the_most_specific_host_and_then_the_longest_path_decide(host: str, target: str, name: str) -> None:
     """Wildcards come after names, and a path covers what lies below it and nothing beside it."""
-    found = find_application(APPS, host, target)
+    found = Directory(APPS).find(host, target)
     assert name == (found and found.id)
 
 
@@ -82,7 +82,7 @@ def test_the_most_specific_host_and_then_the_longest_path_decide(host: str, targ
 )
 def test_another_host_has_no_application(host: str) -> None:
     """However near it comes."""
-    assert find_application(APPS, host, "/") is None
+    assert Directory(APPS).find(host, "/") is None
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_another_host_has_no_application(host: str) -> None:
 )
 def test_a_path_that_could_be_read_in_two_ways_is_nobodys(target: str) -> None:
     """Where an application has a part of the host alone; a proxy and an application may differ in what they make of it."""
-    assert find_application(APPS, "wiki.example.com", target) is None
+    assert Directory(APPS).find("wiki.example.com", target) is None
 
 
 def test_where_no_path_matters_none_is_refused() -> None:
     """The application has the whole host."""
-    whole = find_application(APPS, "wiki.example.org", "/x/../%2f")
+    whole = Directory(APPS).find("wiki.example.org", "/x/../%2f")
     assert whole is not None
 
 
@@ -141,6 +141,6 @@ def readings(target: str) -> list[str]:
 @given(target=st.lists(st.sampled_from(["/", "admin", "x", ".", "..", ";", "?", "#", "\\", *ESCAPES])).map("".join))
 def test_no_spelling_of_a_path_leads_past_the_application_that_has_it(target: str) -> None:
     """What any server would resolve to a place below /admin is that application's, or nobody's."""
-    found = find_application(APPS, "wiki.example.com", f"/{target}")
+    found = Directory(APPS).find("wiki.example.com", f"/{target}")
     if any(f"{path}/".startswith("/admin/") for path in readings(f"/{target}")):
         assert found is None or found.id in {"admin", "users"}

@@ -220,6 +220,26 @@ def test_a_webhook_that_is_removed_hears_nothing_more(house: House, listener: Li
     assert [] == listener.heard
 
 
+def test_one_that_breaks_keeps_no_other_from_being_told(
+    house: House, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And somebody hears of it."""
+    make(house, "http://127.0.0.1:1/", "broken")
+    broken = shown(house).id
+    make(house, listener.url)
+    whole = Announcer._read  # noqa: SLF001 - what is broken.
+
+    def read(self: Announcer, records: Any, about: Any) -> object:  # noqa: ANN401 - what `_read` takes.
+        if about.id == broken:
+            raise ZeroDivisionError
+        return whole(self, records, about)
+
+    monkeypatch.setattr(Announcer, "_read", read)
+    told: list[str] = []
+    announcer_of(house, told).announce()
+    assert (["ZeroDivisionError"], 1) == (told, len(listener.heard))
+
+
 def test_there_are_only_so_many(house: House) -> None:
     """One thread tells them all."""
     for number in range(20):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.counters import Counters
     from gatepost.controlplane.housekeeping import Housekeeper
     from gatepost.controlplane.intake import Intake
-    from gatepost.controlplane.ports import Storage
+    from gatepost.controlplane.ports import SharedStorage, Storage
     from gatepost.controlplane.rejudging import Rejudger
     from gatepost.storage.database import SqlStorage
     from gatepost.web.limit_sharing import LimitSharing
@@ -72,7 +72,6 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.counters import UNCOUNTED, CountedStorage
     from gatepost.controlplane.enrollment import Enroller
-    from gatepost.controlplane.housekeeping import Housekeeper
     from gatepost.controlplane.intake import Intake
     from gatepost.controlplane.posture import Posture
     from gatepost.controlplane.rejudging import Rejudger
@@ -92,7 +91,6 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     posture = Posture(storage, now, settings.public_urls, results_expire=settings.results_expire, counters=counters)
     intake = Intake(storage, posture, now, counters, log_every=settings.log_every)
     rejudger = Rejudger(storage, now)
-    housekeeper = Housekeeper(storage, now, settings.log_retention, tell=_complain("housekeeping failed"))
     recorder, memory = _access(storage, settings.access_log_sample)
     previews = _previews(settings, database)
     services = Services(
@@ -112,7 +110,7 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     device = DeviceApi(DeviceUseCases(enroller, posture, intake, calls), around)
     _prepare_process()
     tasks = (calls, LimitSharing(storage, around.limits, secrets.token_bytes(8), now))
-    threads = (intake, rejudger, housekeeper, recorder, memory, _announcer(storage))
+    threads = (intake, rejudger, recorder, memory, *_keepers(settings, storage))
     life = _Life(threads, tasks, Leaving(calls, around), ready, _closing(previews, database))
     return life.wrap(create_app(services, device, around, Access(storage, now, recorder, memory)))
 
@@ -126,12 +124,16 @@ def _access(storage: Storage, sample: int) -> tuple[AccessRecorder, Memory]:
     return recorder, Memory(storage, time.monotonic, _complain("decisions are read anew"))
 
 
-def _announcer(storage: Storage) -> Announcer:
-    """Return what tells webhooks."""
+def _keepers(settings: ServerSettings, storage: SharedStorage) -> tuple[Housekeeper, Announcer]:
+    """Return what works without being asked: what keeps house, and what tells webhooks."""
     from gatepost.client.webhooks import WebhookClient
     from gatepost.controlplane.announcing import Announcer
+    from gatepost.controlplane.housekeeping import Housekeeper
 
-    return Announcer(storage, now, WebhookClient().post, _complain("webhooks are not told"))
+    return (
+        Housekeeper(storage, now, settings.log_retention, tell=_complain("housekeeping failed")),
+        Announcer(storage, now, WebhookClient().post, _complain("webhooks are not told")),
+    )
 
 
 def _closing(previews: PreviewProcesses, database: SqlStorage) -> Callable[[], None]:

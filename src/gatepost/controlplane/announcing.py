@@ -65,13 +65,18 @@ class Announcer:
         self._thread.join()
 
     def announce(self) -> None:
-        """Tell each webhook that is due, once; raises StorageError."""
+        """Tell each webhook that is due, once; one that breaks keeps no other from being told. Raises StorageError."""
         with self._storage.reading() as records:
             due = records.webhooks.due(self._now())
         for told in due:
             if self._ending.is_set():
                 return
-            self._announce(told)
+            try:
+                self._announce(told)
+            except StorageError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others are due.
+                self._tell(type(error).__name__)
 
     def _announce(self, told: Told) -> None:
         with self._storage.reading() as records:

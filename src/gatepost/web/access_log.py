@@ -13,11 +13,13 @@ from gatepost.controlplane.administration.history import DEFAULT_PAGE, MAXIMUM_P
 from gatepost.controlplane.ports import AccessFilter, AccessPlace
 from gatepost.errors import InputError
 from gatepost.web.parameters import (
+    Moment,
     PerPage,
     ResultCursor,
     TheAccount,
     TheDecisionFilter,
     TheServices,
+    Word,
     provide_decision_filter,
 )
 from gatepost.web.strict import StrictRequest  # noqa: TC001 - Litestar reads the annotations.
@@ -28,9 +30,6 @@ from gatepost.wire.management.scopes import Scope
 _OPERATORS: Final = ("allowedOp", "app_uidOp", "emailOp", "ray_idOp")
 _FEW: Final = 25
 """As many as the reference gives where nothing is said."""
-_TEXT = r"^[^\x00]+$"
-_Exact = Annotated[str | None, QueryParameter(description="Only what is exactly this.", max_length=256, pattern=_TEXT)]
-_Moment = Annotated[str | None, QueryParameter(description="RFC 3339.", max_length=40)]
 _Some = Annotated[int, QueryParameter(description="As many as are wanted at most.", ge=1, le=MAXIMUM_PAGE)]
 _Number = Annotated[int, QueryParameter(description="Which page, from 1 on.", ge=1, le=10_000)]
 
@@ -38,12 +37,12 @@ _Number = Annotated[int, QueryParameter(description="Which page, from 1 on.", ge
 def provide_request_filter(  # noqa: PLR0913 - each is a parameter of the URL, and the reference has them.
     request: StrictRequest,
     *,
-    email: _Exact = None,
-    app_uid: _Exact = None,
+    email: Word = None,
+    app_uid: Word = None,
     allowed: FromQuery[bool | None] = None,
-    ray_id: _Exact = None,
-    since: _Moment = None,
-    until: _Moment = None,
+    ray_id: Word = None,
+    since: Moment = None,
+    until: Moment = None,
 ) -> AccessFilter:
     """Read which decisions are wanted, in the reference's names.
 

@@ -39,21 +39,21 @@ ResultCursor = Annotated[
     str,
     QueryParameter(description="result_info.cursor of the page before.", pattern=r"^([0-9]{1,18}\.[0-9]{1,18})?$"),
 ]
-_Word = Annotated[
+Word = Annotated[
     str | None, QueryParameter(description="Only lines that have exactly this.", max_length=256, pattern=_TEXT)
 ]
 _Status = Annotated[Status | None, QueryParameter(description="Only results that have this status.")]
 _Allowed = Annotated[bool | None, QueryParameter(description="Only decisions that let in, or only refusals.")]
-_Moment = Annotated[str | None, QueryParameter(description="RFC 3339.", max_length=40)]
+Moment = Annotated[str | None, QueryParameter(description="RFC 3339.", max_length=40)]
 
 
 def provide_audit_filter(
-    kind: _Word = None,
-    reference: _Word = None,
-    action: _Word = None,
-    actor: _Word = None,
-    since: _Moment = None,
-    before: _Moment = None,
+    kind: Word = None,
+    reference: Word = None,
+    action: Word = None,
+    actor: Word = None,
+    since: Moment = None,
+    before: Moment = None,
 ) -> AuditFilter:
     """Read which lines of the audit log are wanted: ``since`` ≤ time < ``before``."""
     return AuditFilter(
@@ -67,26 +67,26 @@ def provide_audit_filter(
 
 
 def provide_wanted_results(
-    registration_id: _Word = None, check_id: _Word = None, status: _Status = None
+    registration_id: Word = None, check_id: Word = None, status: _Status = None
 ) -> WantedResults:
     """Read which results are wanted."""
     return WantedResults(registration_id=registration_id, check_id=check_id, status=status)
 
 
-def provide_log_filter(registration_id: _Word = None, check_id: _Word = None) -> LogFilter:
+def provide_log_filter(registration_id: Word = None, check_id: Word = None) -> LogFilter:
     """Read which lines of the posture log are wanted."""
     return LogFilter(registration_id=registration_id, check_id=check_id)
 
 
 def provide_decision_filter(  # noqa: PLR0913 - each is a parameter of the URL.
     *,
-    reference: _Word = None,
-    app_id: _Word = None,
-    registration_id: _Word = None,
-    user_email: _Word = None,
+    reference: Word = None,
+    app_id: Word = None,
+    registration_id: Word = None,
+    user_email: Word = None,
     allowed: _Allowed = None,
-    since: _Moment = None,
-    before: _Moment = None,
+    since: Moment = None,
+    before: Moment = None,
 ) -> AccessFilter:
     """Read which lines of the access log are wanted: ``since`` ≤ time < ``before``."""
     return AccessFilter(

@@ -67,11 +67,6 @@ class Directory:
         return here
 
 
-def find_application(applications: Iterable[Application], host: str, target: str) -> Application | None:
-    """Return the application of a request as a `Directory` of these does."""
-    return Directory(applications).find(host, target)
-
-
 def _name(host: str) -> str:
     """Return a host's name in the form in which they are compared, without its port; "" where it is none."""
     name, colon, port = host.partition(":")
