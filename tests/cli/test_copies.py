@@ -52,6 +52,17 @@ def test_a_backup_is_restored_into_another_file_and_what_came_back_is_listed(mad
     assert ["first administrator"] == [item["name"] for item in listed.document]
 
 
+def test_an_emergency_that_the_backup_holds_is_said_to_have_ended(made: Made, tmp_path: Path) -> None:
+    """And how it is declared again."""
+    declared = gatepost("server", "emergency", "on", "--for", "2h", "--reason", "no CA", "--database", made.url)
+    assert 0 == declared.code
+    later = tmp_path / "later"
+    gatepost("server", "backup", later, "--database", made.url)
+    url = f"sqlite:///{tmp_path / 'restored.db'}"
+    told = gatepost("server", "restore", later, "--database", url, "--master-key", made.key)
+    assert "The emergency that lasted has ended" in told.stdout
+
+
 def test_a_script_gets_the_list_as_json(made: Made, tmp_path: Path) -> None:
     """Alone on stdout."""
     url = f"sqlite:///{tmp_path / 'restored.db'}"

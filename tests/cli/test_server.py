@@ -306,7 +306,9 @@ def test_tokens_are_listed_without_their_texts_and_revoked_by_their_ids(place: P
     (found,) = (item for item in listed.document if item["id"] == made["id"])
     assert found["revoked_at"] is not None
     assert made["token"] not in listed.stdout
-    assert "roll-out" in gatepost("server", "token", "list", "--database", place.url).stdout
+    words = gatepost("server", "token", "list", "--database", place.url).stdout
+    assert "roll-out" in words
+    assert "first administrator  (" in words
     assert "unknown-id" in refused("server", "token", "revoke", "unknown-id", "--database", place.url)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from gatepost.controlplane.administration.access import apps
+from gatepost.controlplane.administration.access import apps, exemptions
+from gatepost.controlplane.administration.access.emergencies import declare_emergency, find_emergency
+from gatepost.controlplane.administration.access.service_tokens import change_service_token, create_service_token
 from gatepost.controlplane.administration.audit import read_audit_log
 from gatepost.controlplane.administration.restoring import Restored, settle_restored
 from gatepost.controlplane.administration.tokens import create_token, revoke_token
@@ -20,6 +23,9 @@ from gatepost.storage.keybox import Keybox
 from gatepost.storage.restoration import restore_backup
 from gatepost.wire import jws
 from gatepost.wire.device import Facts
+from gatepost.wire.management.emergencies import EmergencyBody
+from gatepost.wire.management.exemptions import ExemptionBody
+from gatepost.wire.management.service_tokens import ServiceTokenBody, ServiceTokenChange
 from gatepost.wire.management.tokens import TokenBody, TokenKind
 from tests.controlplane.house import HOUR, MINUTE, House, Member, open_house
 from tests.kinds import KINDS, new_database
@@ -165,6 +171,52 @@ def test_what_may_have_come_back_to_life_is_listed(lost: Lost, tmp_path: Path) -
     assert ["first administrator", "leaked"] == [token.name for token in revived.administrators]
     assert ["edge-1"] == [token.name for token in revived.proxies]
     assert (1, 1, 1) == (revived.registrations, revived.posture_rules, revived.certificates)
+    house.intake.stop()
+    house.close()
+
+
+def _exemption(app_id: str, expires_in: str = "24h", **of: str) -> ExemptionBody:
+    return ExemptionBody(app_id=app_id, reason="new laptop", expires_in=expires_in, **of)
+
+
+def test_service_tokens_and_exemptions_that_count_again_are_listed(lost: Lost, tmp_path: Path) -> None:
+    """Those alone: what has ended by itself, or let nobody in, is left out."""
+    services, account = lost.house.services, lost.house.account
+    kept = apps.create_app(services, account, as_json({"type": "self_hosted", "domain": "wiki.example.com"}))
+    app: str = msgspec.json.decode(kept.document["id"])
+    for_a_device = lost.laptop.registration.id
+    long = exemptions.create_exemption(services, account, _exemption(app, user_email="ada@example.com"))
+    exemptions.create_exemption(services, account, _exemption(app, registration_id=for_a_device, expires_in="1h"))
+    ended = exemptions.create_exemption(services, account, _exemption(app, user_email="b@c", expires_in="1m"))
+    robot = create_service_token(services, account, ServiceTokenBody(name="robot", duration="2h"))
+    off = create_service_token(services, account, ServiceTokenBody(name="off"))
+    change_service_token(services, account, off.id, ServiceTokenChange(enabled=False))
+    create_service_token(services, account, ServiceTokenBody(name="forever", duration="forever"))
+    create_service_token(services, account, ServiceTokenBody(name="brief", duration="1m"))
+    lost.file = tmp_path / "later"
+    write_backup(lost.house.database, lost.file, lost.house.clock())
+    lost.house.clock.time += 2 * MINUTE
+    house, restored = lost.restore(tmp_path, f"sqlite:///{tmp_path / 'restored.db'}")
+    (revived,) = restored.accounts
+    assert ["robot", "forever"] == [item.of for item in revived.service_tokens]
+    assert [robot.expires_at, None] == [item.expires_at for item in revived.service_tokens]
+    assert ["ada@example.com", f"registration {for_a_device}"] == [item.of for item in revived.exemptions]
+    assert (long.id, long.expires_at) == (revived.exemptions[0].id, revived.exemptions[0].expires_at)
+    assert ended.id not in {item.id for item in revived.exemptions}
+    house.intake.stop()
+    house.close()
+
+
+def test_an_emergency_that_was_declared_ends(lost: Lost, tmp_path: Path, target: str) -> None:
+    """It may have been ended since the backup, and would let everybody in."""
+    declare_emergency(lost.house.services, lost.house.account, EmergencyBody(reason="no CA", expires_in="2h"))
+    lost.file = tmp_path / "later"
+    write_backup(lost.house.database, lost.file, lost.house.clock())
+    house, restored = lost.restore(tmp_path, target)
+    assert restored.accounts[0].emergency_ended is True
+    assert find_emergency(house.services, house.account) is None
+    (line, *_), _ = read_audit_log(house.services, house.account, AuditFilter(), None, 10)
+    assert line.after["emergency_ended"] is True
     house.intake.stop()
     house.close()
 

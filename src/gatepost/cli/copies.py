@@ -68,7 +68,12 @@ def _warn(account: Revived) -> None:
     click.echo("  Whatever was revoked, denied, deleted or changed after the backup is as it was before. Look through:")
     click.echo(f"  {account.registrations} registrations, {account.posture_rules} posture rules, ", nl=False)
     click.echo(
-        f"{account.certificates} certificates, the deny-list, and these tokens of administrators and proxies, which count again:"
+        f"{account.certificates} certificates, the deny-list, and these tokens and exemptions, which count again:"
     )
     for token in (*account.administrators, *account.proxies):
         click.echo(f"  {token.id}  {token.kind:13}  made {token.created_at}  {printable(token.name)}".rstrip())
+    for kind, entries in (("service token", account.service_tokens), ("exemption", account.exemptions)):
+        for entry in entries:
+            click.echo(f"  {entry.id}  {kind:13}  until {entry.expires_at or 'deleted'}  {printable(entry.of)}")
+    if account.emergency_ended:
+        click.echo("  The emergency that lasted has ended; `gatepost server emergency on` declares it again")

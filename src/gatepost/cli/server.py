@@ -337,7 +337,9 @@ def list_all(database: str, master_key: Path | None, account: str | None, form: 
     for item in found:
         state = "revoked" if item.revoked_at else f"until {item.expires_at or 'revoked'}"
         left = "" if item.uses_left is None else f", {item.uses_left} uses left"
-        click.echo(f"{item.id}  {item.kind:13}  {state}{left}  {printable(item.name)}".rstrip())
+        reach = ", ".join((*item.scopes, *item.apps))
+        told = (item.id, f"{item.kind:13}", state + left, printable(item.name), f"({reach})" if reach else "")
+        click.echo("  ".join(part for part in told if part))
 
 
 @token.command()

@@ -2,7 +2,8 @@
 
 Between a backup and its restore tokens were revoked, reports judged, checks changed; the database knows none of that any
 more, and agents do. So results end, enrolment tokens are revoked, nonces that were given meanwhile answer nothing, and every
-version is higher than any that an agent can have seen. Sequences stay: devices are ahead of them, which is in order.
+version is higher than any that an agent can have seen. Sequences stay: devices are ahead of them, which is in order. An emergency
+ends, which may have been ended since: nobody is let in for one that nobody declares.
 """
 
 from __future__ import annotations
@@ -11,18 +12,30 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.controlplane.administration.access.documents import EXEMPTION, SERVICE_TOKEN
+from gatepost.controlplane.administration.access.emergencies import cut_emergency
 from gatepost.controlplane.administration.tokens import show_token
 from gatepost.controlplane.keys import renew_nonce_secret
 from gatepost.controlplane.ports import Actor, ActorKind, AuditEntry
 from gatepost.wire.management.envelope import instant
+from gatepost.wire.management.exemptions import StoredExemption
+from gatepost.wire.management.service_tokens import StoredServiceToken
 from gatepost.wire.management.tokens import TokenKind, TokenObject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gatepost.controlplane.ports import Account, Records
 
 _PAGE: Final = 10_000
+
+
+class RevivedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A service token by its name, or an exemption by whom it is for, and when it ends; null: never."""
+
+    id: str
+    of: str
+    expires_at: str | None
 
 
 class Revived(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +46,12 @@ class Revived(msgspec.Struct, frozen=True, kw_only=True):
     """Administrators' tokens that count: one of them may have been revoked since the backup."""
     proxies: tuple[TokenObject, ...]
     """Proxies' tokens, likewise."""
+    service_tokens: tuple[RevivedEntry, ...]
+    """Service tokens that count: one of them may have been deleted since, or its secret changed."""
+    exemptions: tuple[RevivedEntry, ...]
+    """Exemptions that last: one of them may have been taken back since."""
+    emergency_ended: bool
+    """Whether an emergency lasted, which ends with this."""
     registrations: int
     """Registrations that are not revoked."""
     posture_rules: int
@@ -64,6 +83,9 @@ def _settle(records: Records, account: Account, made_at: int, now: int, random: 
         account_id=account.public_id,
         administrators=_counting(records, number, TokenKind.ADMINISTRATOR),
         proxies=_counting(records, number, TokenKind.PROXY),
+        service_tokens=tuple(_service_tokens(records, number, now)),
+        exemptions=tuple(_exemptions(records, number, now)),
+        emergency_ended=cut_emergency(records, number, now) is not None,
         registrations=_count_registrations(records, number),
         posture_rules=len(records.checks.all(number)),
         certificates=len(records.certificates.all(number)),
@@ -72,6 +94,7 @@ def _settle(records: Records, account: Account, made_at: int, now: int, random: 
     )
     after = {"backup_made_at": instant(made_at), "results_ended": revived.results_ended}
     after |= {"enrollment_tokens_revoked": revived.enrollment_tokens_revoked}
+    after |= {"emergency_ended": revived.emergency_ended}
     records.audit_log.append(
         number,
         AuditEntry(
@@ -88,6 +111,24 @@ def _settle(records: Records, account: Account, made_at: int, now: int, random: 
 
 def _counting(records: Records, account: int, kind: TokenKind) -> tuple[TokenObject, ...]:
     return tuple(show_token(item) for item in records.tokens.all(account, kind) if item.revoked_at is None)
+
+
+def _service_tokens(records: Records, account: int, now: int) -> Iterator[RevivedEntry]:
+    for item in records.resources.all(account, SERVICE_TOKEN.word):
+        stored = msgspec.json.decode(item.document, type=StoredServiceToken)
+        if stored.enabled and (stored.expires_at is None or stored.expires_at > now):
+            yield _entry(item.id, stored.name, stored.expires_at)
+
+
+def _exemptions(records: Records, account: int, now: int) -> Iterator[RevivedEntry]:
+    for item in records.resources.all(account, EXEMPTION.word):
+        stored = msgspec.json.decode(item.document, type=StoredExemption)
+        if stored.ends_at > now:
+            yield _entry(item.id, stored.user_email or f"registration {stored.registration_id}", stored.ends_at)
+
+
+def _entry(entry_id: str, of: str, ends_at: int | None) -> RevivedEntry:
+    return RevivedEntry(id=entry_id, of=of, expires_at=None if ends_at is None else instant(ends_at))
 
 
 def _outrun(records: Records, account: int, steps: int) -> None:

@@ -54,7 +54,7 @@ def end_emergency(services: Services, account: int) -> EmergencyObject | None:
     """End the emergency now, and return what it was; None: there was none."""
     now = services.now()
     with services.storage.writing() as records:
-        before = next((item for item in _remove(records, account) if _read(item).ends_at > now), None)
+        before = cut_emergency(records, account, now)
         if before is None:
             return None
         shown = _show(before)
@@ -69,6 +69,11 @@ def find_emergency(services: Services, account: int) -> EmergencyObject | None:
     with services.storage.reading() as records:
         found = records.resources.all(account, EMERGENCY.word)
     return next((_show(item) for item in found if _read(item).ends_at > now), None)
+
+
+def cut_emergency(records: Records, account: int, now: int) -> Resource | None:
+    """End the emergency in a transaction that is open, and return what it was; None: none lasted ``now`` (ms)."""
+    return next((item for item in _remove(records, account) if _read(item).ends_at > now), None)
 
 
 def _remove(records: Records, account: int) -> tuple[Resource, ...]:
