@@ -14,6 +14,7 @@ from tests.faults import (
     outage,
     pem_writer,
     postgresql,
+    sequences,
     server_killed,
     slow_clients,
 )
@@ -33,4 +34,5 @@ CAMPAIGNS: tuple[Campaign, ...] = (
     bombs.CAMPAIGN,
     slow_clients.CAMPAIGN,
     outage.CAMPAIGN,
+    sequences.CAMPAIGN,
 )
