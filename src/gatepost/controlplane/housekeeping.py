@@ -1,8 +1,8 @@
 """Housekeeping: what a server does now and then without being asked, one process at a time.
 
-Checkpoints of the logs' chains are made, old lines dropped, and requests for reports and counts of attempts forgotten. Each
-piece is a short transaction of its own, so that reports do not wait; whichever process comes first does it, the others find
-nothing to do.
+Checkpoints of the logs' chains are made, old lines dropped, and requests for reports, counts of attempts, and what counted once
+forgotten. Each piece is a short transaction of its own, so that reports do not wait; whichever process comes first does it, the
+others find nothing to do.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _ASKED_FOR: Final = 60 * 60 * 1000
 """How long, in ms, a device is asked to report now: one that comes back later reports of its own accord."""
 _ATTEMPTS_FOR: Final = 60 * 1000
 """How long, in ms, it stands in the database what processes tell each other of attempts: they look twice a second."""
+_SPENT_FOR: Final = 60 * 1000
+"""How long, in ms, it is remembered after its end what counted once: clocks of processes may be apart."""
 _DAY: Final = 24 * 60 * 60 * 1000
 
 
@@ -64,7 +66,9 @@ class Housekeeper:
         with self._storage.reading() as records:
             accounts = records.accounts.all()
             asked = records.report_requests.open(account.number for account in accounts)
-            old = records.attempts.has_any(self._now() - _ATTEMPTS_FOR)
+            old = records.attempts.has_any(self._now() - _ATTEMPTS_FOR) or records.spent.has_any(
+                self._now() - _SPENT_FOR
+            )
         for account in accounts:
             self._confirm(account)
             while self._drop(account) == _DROPPED_AT_ONCE and not self._ending.is_set():
@@ -75,6 +79,7 @@ class Housekeeper:
             if records is not None:
                 records.report_requests.forget(self._now() - _ASKED_FOR)
                 records.attempts.forget(self._now() - _ATTEMPTS_FOR)
+                records.spent.forget(self._now() - _SPENT_FOR)
 
     def _work(self) -> None:
         while not self._ending.wait(self._every):

@@ -35,6 +35,7 @@ from gatepost.storage.results import SqlResults
 from gatepost.storage.revisions import confirm_revision, refuse_other_revision
 from gatepost.storage.secrets import SqlSecrets
 from gatepost.storage.serial_numbers import SqlSerialNumbers
+from gatepost.storage.spent import SqlSpentOnce
 from gatepost.storage.tokens import SqlTokens
 from gatepost.storage.translation import storage_error
 from gatepost.storage.users import SqlUsers
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         Secrets,
         SerialNumbers,
         SharedAttempts,
+        SpentOnce,
         Tokens,
         Users,
         Webhooks,
@@ -111,6 +113,7 @@ class SqlRecords:
         self.evidence: KeptEvidence = evidence
         self.report_requests: ReportRequests = SqlReportRequests(connection)
         self.attempts: SharedAttempts = SqlSharedAttempts(connection)
+        self.spent: SpentOnce = SqlSpentOnce(connection)
         self.webhooks: Webhooks = SqlWebhooks(connection)
         self.proved_certificates: ProvedCertificates = SqlProvedCertificates(connection, ended)
 

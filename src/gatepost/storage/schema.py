@@ -10,6 +10,7 @@ from gatepost.storage import (
     evidence_tables,
     proved_certificates,
     report_requests,
+    spent,
     webhooks,
 )
 from gatepost.storage.tables import REVISIONS, metadata
@@ -24,5 +25,6 @@ __all__ = [
     "metadata",
     "proved_certificates",
     "report_requests",
+    "spent",
     "webhooks",
 ]

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 """The revisions of the schema that this release knows, oldest first; it runs on the last one alone."""
 
 NAMES: Final = {

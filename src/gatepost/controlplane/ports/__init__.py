@@ -35,6 +35,7 @@ from gatepost.controlplane.ports.resources import Resource, Resources
 from gatepost.controlplane.ports.results import EVERY_RESULT, ResultFilter, Results, StoredResult
 from gatepost.controlplane.ports.secrets import Secrets
 from gatepost.controlplane.ports.serial_numbers import OwnedSerial, SerialNumbers
+from gatepost.controlplane.ports.spent import SpentOnce
 from gatepost.controlplane.ports.storage import Records, SharedStorage, Storage
 from gatepost.controlplane.ports.users import User, UserFilter, Users
 from gatepost.controlplane.ports.webhooks import Told, Webhooks
@@ -97,6 +98,7 @@ __all__ = [
     "SerialNumbers",
     "SharedAttempts",
     "SharedStorage",
+    "SpentOnce",
     "Storage",
     "StoredCheck",
     "StoredCheckpoint",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gatepost.controlplane.ports.results import Results
     from gatepost.controlplane.ports.secrets import Secrets
     from gatepost.controlplane.ports.serial_numbers import SerialNumbers
+    from gatepost.controlplane.ports.spent import SpentOnce
     from gatepost.controlplane.ports.users import Users
     from gatepost.controlplane.ports.webhooks import Webhooks
 
@@ -57,6 +58,7 @@ class Records(Protocol):
     attempts: SharedAttempts
     proved_certificates: ProvedCertificates
     webhooks: Webhooks
+    spent: SpentOnce
 
     def write_late(self) -> None:
         """Write what was put off because more of its kind was expected; the end of the transaction does so, too."""
