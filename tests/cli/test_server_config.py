@@ -44,6 +44,7 @@ tls_cert = "/srv/file.pem"
 tls_key = "/srv/file-tls.key"
 default_expiration = "never"
 long_polls = 11
+agent_port = 12
 posture_log = "every"
 access_log_sample = 10
 log_retention = 366
@@ -70,6 +71,7 @@ def test_the_file_answers_for_what_nobody_else_gives(file: Path) -> None:
         "tls_key": Path("/srv/file-tls.key"),
         "default_expiration": "never",
         "long_polls": 11,
+        "agent_port": 12,
         "posture_log": "every",
         "access_log_sample": 10,
         "log_retention": 366,

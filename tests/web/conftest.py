@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ import pytest
 from gatepost.controlplane.access.deciding import Access
 from gatepost.controlplane.access.memory import Memory
 from gatepost.controlplane.access.recording import AccessRecorder
+from gatepost.controlplane.access.vouching import Vouching
 from gatepost.controlplane.administration.accounts import NewAccount, create_account
 from gatepost.web.app import create_app
-from tests.controlplane.house import House, Member, open_house
+from tests.controlplane.house import URL, House, Member, open_house
 from tests.kinds import KINDS, new_database
 from tests.services import Clock, access_of, open_services, surround
 from tests.web.door import Door
@@ -101,7 +103,8 @@ async def door(house: House) -> AsyncIterator[Door]:
     recorder = AccessRecorder(house.storage, house.clock)
     memory = Memory(house.storage, time.monotonic)
     access = Access(house.storage, house.clock, recorder, memory)
-    transport = httpx2.ASGITransport(app=create_app(house.services, no_device, around, access))
+    vouching = Vouching(house.storage, access, house.clock, os.urandom, (URL,), 8645)
+    transport = httpx2.ASGITransport(app=create_app(house.services, no_device, around, access, vouching))
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield Door(house, client, house.ask(cn="laptop-1"), recorder, memory)
 

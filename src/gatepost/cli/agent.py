@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypedDict, Unpack
 import click
 import msgspec
 
+from gatepost.agent.browsers import BrowserListener, Voucher
 from gatepost.agent.certified import Witness, enroll_by_certificate, first_certificate
 from gatepost.agent.cycle import Agent, Disclosure
 from gatepost.agent.cycle import enroll as enroll_device
@@ -154,7 +155,8 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
             last = one_cycle(worker, status_folder(state))
             _end_with(last, form)
         begin = (watch.begin, allowance.begin)
-        serve(worker, Parts(bell=bell, watch=watch, supervisor=supervisor, begin=begin), status_folder(state))
+        parts = Parts(bell=bell, watch=watch, supervisor=supervisor, begin=begin, browsers=_browsers(folder, settings))
+        serve(worker, parts, status_folder(state))
 
 
 @agent.command()
@@ -200,6 +202,14 @@ def unenroll(state: Path) -> None:
         folder.forget()
         status_folder(state).remove()
     click.echo(f"this device is no longer enrolled with {server}")
+
+
+def _browsers(folder: StateFolder, settings: AgentSettings) -> BrowserListener | None:
+    """Return what vouches for browsers; None where nothing is to."""
+    if not settings.browser_port:
+        return None
+    voucher = Voucher(folder.load_key(), folder.load_registration())
+    return BrowserListener(voucher, settings.browser_port, lambda line: click.echo(f"gatepost: {line}", err=True))
 
 
 def _token(path: Path | None) -> str:

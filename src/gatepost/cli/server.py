@@ -21,6 +21,7 @@ from gatepost.cli.operator_log import FORMS, LEVELS
 from gatepost.cli.server_config import database_options, limit_settings, metrics_token, with_one_database
 from gatepost.cli.server_settings import LONG_POLLS, ServerSettings, show_database
 from gatepost.cli.serving import serve
+from gatepost.cli.settings import AGENT_PORT
 from gatepost.cli.words import printable
 from gatepost.errors import ConflictError, InputError
 
@@ -44,6 +45,7 @@ class _RunOptions(TypedDict):
     access_log_sample: int
     log_retention: int | None
     long_polls: int
+    agent_port: int
     metrics_token_file: Path | None
     trusted_proxies: tuple[str, ...]
     log_level: str
@@ -182,6 +184,14 @@ class _Remembering(click.Command):
     help="Agents that may wait to be called, at some 18 KiB each.",
 )
 @click.option(
+    "--agent-port",
+    type=click.IntRange(0, 65_535),
+    default=AGENT_PORT,
+    show_default=True,
+    envvar="GATEPOST_AGENT_PORT",
+    help="Where agents listen on their own machines, to vouch for browsers; 0: none is asked to.",
+)
+@click.option(
     "--metrics-token-file",
     type=_FILE,
     envvar="GATEPOST_METRICS_TOKEN_FILE",
@@ -235,6 +245,7 @@ def _settings(options: _RunOptions) -> ServerSettings:
         access_log_sample=options["access_log_sample"],
         log_retention=options["log_retention"],
         long_polls=options["long_polls"],
+        agent_port=options["agent_port"],
         metrics_token=metrics_token(options["metrics_token_file"]),
         limits=limit_settings(options["trusted_proxies"]),
         log_level=options["log_level"],

@@ -51,6 +51,7 @@ class ServerFile(msgspec.Struct, frozen=True, kw_only=True):
     access_log_sample: int | None = None
     log_retention: int | None = None
     long_polls: int | None = None
+    agent_port: int | None = None
     metrics_token_file: str | None = None
     trusted_proxies: tuple[str, ...] | None = None
     log_level: Literal["debug", "info", "warning", "error"] | None = None

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from gatepost import __version__
+from gatepost.cli.settings import AGENT_PORT
 from gatepost.web.limits import LimitSettings
 
 LONG_POLLS: Final = 1_000
@@ -39,6 +40,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Days for which lines of the logs are kept; None: for ever."""
     long_polls: int = LONG_POLLS
     """Agents that may wait to be called, at 12 to 14 KiB each; the others ask again every half minute."""
+    agent_port: int = AGENT_PORT
+    """Where agents listen on their own machines for browsers; 0: none is asked to vouch."""
     metrics_token: bytes | None = None
     """SHA-256 of the token that opens /metrics; None: there is no /metrics."""
     limits: LimitSettings = LimitSettings()
@@ -64,5 +67,6 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             "access_log_sample": self.access_log_sample,
             "log_retention": self.log_retention,
             "long_polls": self.long_polls,
+            "agent_port": self.agent_port,
             "log_level": self.log_level,
         }

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from gatepost.cli.preview_process import PreviewProcesses
     from gatepost.cli.server_settings import ServerSettings
     from gatepost.cli.workers import Leaving
+    from gatepost.controlplane.access.deciding import Access
     from gatepost.controlplane.access.memory import Memory
     from gatepost.controlplane.access.recording import AccessRecorder
+    from gatepost.controlplane.access.vouching import Vouching
     from gatepost.controlplane.announcing import Announcer
     from gatepost.controlplane.calls import Calls
     from gatepost.controlplane.counters import Counters
@@ -112,7 +114,8 @@ def load(settings: ServerSettings, ready: Callable[[], None]) -> Application:
     tasks = (calls, LimitSharing(storage, around.limits, secrets.token_bytes(8), now))
     threads = (intake, rejudger, recorder, memory, *_keepers(settings, storage))
     life = _Life(threads, tasks, Leaving(calls, around), ready, _closing(previews, database))
-    return life.wrap(create_app(services, device, around, Access(storage, now, recorder, memory)))
+    access = Access(storage, now, recorder, memory)
+    return life.wrap(create_app(services, device, around, access, _vouching(settings, storage, access)))
 
 
 def _access(storage: Storage, sample: int) -> tuple[AccessRecorder, Memory]:
@@ -122,6 +125,14 @@ def _access(storage: Storage, sample: int) -> tuple[AccessRecorder, Memory]:
 
     recorder = AccessRecorder(storage, now, sample=sample, tell=_complain("the access log waits"))
     return recorder, Memory(storage, time.monotonic, _complain("decisions are read anew"))
+
+
+def _vouching(settings: ServerSettings, storage: Storage, access: Access) -> Vouching | None:
+    """Return what lets agents vouch for browsers; None where none is to."""
+    from gatepost.controlplane.access.vouching import Vouching
+
+    port = settings.agent_port
+    return Vouching(storage, access, now, secrets.token_bytes, settings.public_urls, port) if port else None
 
 
 def _keepers(settings: ServerSettings, storage: SharedStorage) -> tuple[Housekeeper, Announcer]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -17,6 +17,8 @@ from gatepost.core.device import VARIABLES
 from gatepost.errors import InputError
 
 SETTINGS: Final = Path("/etc/gatepost/agent.toml")
+AGENT_PORT: Final = 8645
+"""Where agents listen for browsers, unless both sides are told otherwise."""
 
 
 class AgentSettings(PlaceSettings, frozen=True, kw_only=True):
@@ -24,6 +26,8 @@ class AgentSettings(PlaceSettings, frozen=True, kw_only=True):
 
     facts: dict[str, str] = msgspec.field(default_factory=dict)
     """Facts that replace what the host says: serial_number, hostname, device_uuid."""
+    browser_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = AGENT_PORT
+    """Where the agent listens on 127.0.0.1, to vouch for browsers; 0: it does not."""
     disclosure: Literal["nearby", "counts"] = "nearby"
     """What a report says of certificates of other issuers: which are one step away, or their number alone."""
 

@@ -32,6 +32,14 @@ class AccountKeys(msgspec.Struct, frozen=True, kw_only=True):
     thumbprint: bytes
 
 
+def load_nonce_secret(records: Records, account: int) -> bytes:
+    """Return the secret under which an account's nonces are issued; raises StorageError where it is missing."""
+    secret = records.secrets.get(account, _NONCE_SECRET)
+    if secret is None:
+        raise _no_secrets(account)
+    return secret
+
+
 def make_keys(records: Records, account: Account, random: Callable[[int], bytes], now: int) -> None:
     """Make the secrets of a new account; raises ConflictError when it has them already."""
     records.secrets.put(account.number, _NONCE_SECRET, random(32), now)
@@ -57,12 +65,16 @@ def renew_nonce_secret(records: Records, account: int, random: Callable[[int], b
 
 def load_keys(records: Records, account: int) -> AccountKeys:
     """Return the secrets of an account; raises StorageError when one is missing."""
-    nonce_secret = records.secrets.get(account, _NONCE_SECRET)
+    nonce_secret = load_nonce_secret(records, account)
     encoded = records.secrets.get(account, _SIGNING_KEY)
-    if nonce_secret is None or encoded is None:
-        raise StorageError(f"account number {account} has no secrets; it was not made by `gatepost server init`")
+    if encoded is None:
+        raise _no_secrets(account)
     key = serialization.load_der_private_key(encoded, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise StorageError(f"the signing key of account number {account} is not an elliptic curve key")
     point = key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     return AccountKeys(nonce_secret=nonce_secret, signing_key=key, point=point, thumbprint=jws.thumbprint(point))
+
+
+def _no_secrets(account: int) -> StorageError:
+    return StorageError(f"account number {account} has no secrets; it was not made by `gatepost server init`")

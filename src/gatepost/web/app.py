@@ -2,6 +2,7 @@
 
     /device/…                          web/device.py        agents: enrolment, checks, reports (plain ASGI, the hot routes)
     /access/v1/decide                  web/decisions.py     proxies: may this request pass (plain ASGI, the other hot route)
+    /access/v1/…                       web/logins.py        browsers, while their device's agent vouches for them
     /client/v4/accounts/{account_id}   web/management.py    what clients of the reference speak
                                        web/devices.py       the same for devices and their registrations
     /client/v4/…/{account_id}/access   web/access.py        applications, policies, groups; web/service_tokens.py, web/people.py
@@ -50,14 +51,20 @@ from gatepost.web.webhooks import WEBHOOK_ROUTES
 
 if TYPE_CHECKING:
     from gatepost.controlplane.access.deciding import Access
+    from gatepost.controlplane.access.vouching import Vouching
     from gatepost.web.front import Application
     from gatepost.web.limits import Limits
     from gatepost.web.surroundings import Surroundings
 
 
-def create_app(services: Services, device: Application, around: Surroundings, access: Access) -> Front:
-    """Put the routes together; ``device`` is the application that answers agents, ``access`` decides for proxies."""
-    decisions = DecisionApi(access, around)
+def create_app(
+    services: Services, device: Application, around: Surroundings, access: Access, vouching: Vouching | None = None
+) -> Front:
+    """Put the routes together; ``device`` is the application that answers agents, ``access`` decides for proxies.
+
+    ``vouching`` lets agents vouch for browsers; None: none may.
+    """
+    decisions = DecisionApi(access, around, vouching)
     return Front(cast("Application", create_routes(services, around.limits)), device, decisions, around)
 
 

@@ -2,7 +2,8 @@
 
 It says which reasons there are in the words for a device's user, and a reference by which an administrator finds the decision;
 nothing of what would have been let in. The proxy hands that on from the decision, in one header. Where only a newer report is
-missing the device was asked for one, and the page goes on by itself. Every answer is 403, so that nothing mistakes it for the
+missing the device was asked for one, and the page goes on by itself; so it does where the device's agent may vouch for the
+browser. Every answer is 403, so that nothing mistakes it for the
 application.
 """
 
@@ -12,10 +13,12 @@ import base64
 import hashlib
 import html
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 
 from gatepost.controlplane.access.asking import MENDED_BY_A_REPORT
+from gatepost.controlplane.access.vouching import AT_APPLICATION, read_target
 from gatepost.core.explanation import for_user
 from gatepost.core.reason import Reason
 
@@ -36,6 +39,13 @@ _WAITING: Final = (
     "This device has not reported lately. It was asked to, and this page goes on by itself within half a minute.",
     "If it does not, please make sure that the device is online and that its Gatepost agent runs.",
 )
+_LOOKING: Final = (
+    "The Gatepost agent on this device is asked to vouch for this browser, and this page goes on by itself.",
+    "If the browser says that it cannot connect to 127.0.0.1, no agent runs here: please go back, and read what to do.",
+)
+_NO_ANSWER: Final = "The Gatepost agent of this device was asked to vouch for this browser, and did not answer."
+_AGAIN_AFTER_A_TRY: Final = 5
+"""Seconds after which a page asks again that waits for another window's login to end."""
 _AGAIN: Final = 2
 """Seconds after which a page that waits for a report asks again."""
 _STYLE: Final = (
@@ -63,6 +73,10 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     checks: tuple[Check, ...] = ()
     reference: str = ""
+    login: str = ""
+    """Where whoever is not known wanted to go, and may once its device's agent vouched for it; "": that would change nothing."""
+    tried: bool = False
+    """Whether that was tried just before, and came to no end."""
 
     @property
     def retry(self) -> bool:
@@ -80,10 +94,16 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     retry: bool
 
 
-def tell_story(answer: Answer, reference: str) -> Story:
-    """Return what the page shows of a decision."""
+def tell_story(answer: Answer, reference: str, login: str = "", *, tried: bool = False) -> Story:
+    """Return what the page shows of a decision; ``login``: where a browser wanted to go that an agent may vouch for."""
     checks = [Check(item.name[:_NAME], item.reasons, item.message[:_MESSAGE]) for item in answer.failed[:_CHECKS]]
-    return Story(reasons=answer.verdict.reasons, checks=tuple(checks), reference=reference)
+    return Story(
+        reasons=answer.verdict.reasons,
+        checks=tuple(checks),
+        reference=reference,
+        login=read_target(login) if login else "",
+        tried=tried and bool(login),
+    )
 
 
 def write_story(story: Story) -> bytes:
@@ -138,9 +158,9 @@ def _explain(reasons: tuple[Reason, ...]) -> tuple[str, ...]:
 
 def render_page(story: Story) -> str:
     """Render the page, which a phone can show."""
-    title = "Checking this device…" if story.retry else "This device was not let in"
-    again = f'<meta http-equiv="refresh" content="{_AGAIN}">' if story.retry else ""
-    said = _paragraphs(_WAITING) if story.retry else _why(story)
+    logs_in = bool(story.login) and not story.tried
+    title = "Checking this device…" if story.retry or logs_in else "This device was not let in"
+    said = _paragraphs(_WAITING) if story.retry else _paragraphs(_LOOKING) if logs_in else _why(story)
     reference = (
         f'<p class="reference">Reference for your administrator: <code>{html.escape(story.reference)}</code></p>'
         if story.reference
@@ -148,10 +168,22 @@ def render_page(story: Story) -> str:
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">{again}'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">{_refresh(story)}'
         f"<title>{title}</title><style>{_STYLE}</style></head>"
         f"<body><main><h1>{title}</h1>{said}{reference}</main></body></html>\n"
     )
+
+
+def _refresh(story: Story) -> str:
+    """Say whether and where the page goes on by itself."""
+    if story.login and not story.tried:
+        return f'<meta http-equiv="refresh" content="0;url={html.escape(_login_at(story.login))}">'
+    seconds = _AGAIN if story.retry else _AGAIN_AFTER_A_TRY if story.login else 0
+    return f'<meta http-equiv="refresh" content="{seconds}">' if seconds else ""
+
+
+def _login_at(target: str) -> str:
+    return f"{AT_APPLICATION}login?{urlencode({'to': target})}"
 
 
 def _why(story: Story) -> str:
@@ -163,6 +195,9 @@ def _why(story: Story) -> str:
         for check in story.checks
     ]
     alone = _paragraphs(_explain(others)) if others else ""
+    if story.login:
+        again = html.escape(_login_at(story.login))
+        parts.append(f'{_paragraphs((_NO_ANSWER,))}<p><a href="{again}">Try again</a></p>')
     return "".join([alone, *parts]) or _paragraphs(("Please ask your administrator.",))
 
 

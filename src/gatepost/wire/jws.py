@@ -43,6 +43,7 @@ class Kind(StrEnum):
     SYNC = "gatepost-sync+jwt"
     REPORT = "gatepost-report+jwt"
     WAIT = "gatepost-wait+jwt"
+    VOUCH = "gatepost-vouch+jwt"
     CHECKS = "gatepost-checks+jwt"
     CHECKPOINT = "gatepost-checkpoint+jwt"
 

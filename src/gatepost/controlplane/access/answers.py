@@ -37,6 +37,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     certificate_der: bytes | None = None
     client_id: str = ""
     client_secret: str = ""
+    cookies: dict[str, str] = {}
+    """The client's cookies of ours by their names: a sealed session by the id of its application."""
+    others: str = ""
+    """Its other cookies, which are for the application alone."""
 
 
 class FailedCheck(msgspec.Struct, frozen=True):

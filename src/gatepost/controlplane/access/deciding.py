@@ -28,14 +28,16 @@ from gatepost.controlplane.access.identifying import (
     common_names,
     find_service_token,
     identify_device,
+    identify_session,
     standings_of,
 )
-from gatepost.controlplane.access.memory import KnownDevice, read_grounds
+from gatepost.controlplane.access.memory import KnownDevice, read_grounds, session_key
+from gatepost.controlplane.access.sealing import Session, unseal
 from gatepost.controlplane.access.signing_keys import SigningKeys, provide_signing_keys, read_signing_keys
 from gatepost.controlplane.access.view import AccessView, read_versions, read_view
 from gatepost.core.decision import CompiledApplication, Verdict, decide
 from gatepost.core.matching import Asker
-from gatepost.core.policy import Binding, Posture
+from gatepost.core.policy import Posture
 from gatepost.errors import CredentialError, NotFoundError, StorageError
 from gatepost.wire.management.tokens import TokenKind
 
@@ -78,10 +80,13 @@ class Access:
         now = self._now()
         token, kept = known
         view, keys = kept.view, self._keys.get(token.account)
-        found = _find(view, token, question)
+        found = find_application(view, token, question)
         if found is None or keys is None or keys.is_due(now) or not _counts(token, now) or found.asks_for_certificate:
             return None
-        device = NOBODY if question.certificate is None else kept.devices.get(question.certificate)
+        key = question.certificate
+        if key is None and (session := _session(view, found, question, now)) is not None:
+            key = session_key(session)
+        device = NOBODY if key is None else kept.devices.get(key)
         if device is None or not (device is NOBODY or device.serves(now, view.oldest)):
             return None
         answer = _decide(view, found, question, device, now)
@@ -119,18 +124,35 @@ class Access:
     ) -> tuple[Answer, Registration | None]:
         """Judge one question, and say which device asked."""
         view = self._view(records, token.account)
-        found = _find(view, token, question)
+        found = find_application(view, token, question)
         if found is None:
             return NOT_ALLOWED, None
-        identified = identify_device(records, token.account, question.certificate, now)
+        identified, key = _identify(records, view, found, question, now)
         registration = identified.registration
         standings = {} if registration is None else standings_of(records, view, registration)
         device = KnownDevice(identified, standings, now)
         if self._memory is not None:
-            known = None if registration is None or question.certificate is None else (question.certificate, device)
+            known = None if registration is None or key is None else (key, device)
             self._memory.keep(token, read_grounds(records, token.account), view, known)
         names = common_names(records, view, question.certificate_der, now)
         return _decide(view, found, question, device, now, names), registration
+
+    def open(self, question: Question) -> tuple[Token, AccessView]:
+        """Return the proxy's token that a question comes with, and its account's view.
+
+        Raises `CredentialError` where no proxy's token counts, and StorageError.
+        """
+        with self._storage.reading() as records:
+            token = records.tokens.find(_digest(question))
+            if token is None or not _counts(token, self._now()):
+                raise CredentialError("this is no proxy's token that counts")
+            return token, self._view(records, token.account)
+
+    def view_of(self, account_id: str) -> AccessView | None:
+        """Return an account's view by its public id; None: there is none. Raises StorageError."""
+        with self._storage.reading() as records:
+            account = records.accounts.find(account_id)
+            return None if account is None else self._view(records, account.number)
 
     def published_keys(self, account_id: str) -> tuple[bytes, ...]:
         """Return the keys of an account whose public halves applications verify with; raises `NotFoundError`."""
@@ -183,7 +205,7 @@ def _counts(token: Token, now: int) -> bool:
     return token.kind == TokenKind.PROXY and token.revoked_at is None and not ended
 
 
-def _find(view: AccessView, token: Token, question: Question) -> CompiledApplication | None:
+def find_application(view: AccessView, token: Token, question: Question) -> CompiledApplication | None:
     """Return the application that is asked for, where the proxy's configuration and its token are for it."""
     asked = view.places.find(question.host, question.target)
     if asked is None or asked.id not in token.scopes:
@@ -191,6 +213,24 @@ def _find(view: AccessView, token: Token, question: Question) -> CompiledApplica
     if view.own_places[asked.id].find(question.app, question.target) is None:
         return None
     return view.applications[asked.id]
+
+
+def _session(view: AccessView, found: CompiledApplication, question: Question, now: int) -> Session | None:
+    """Return the session that the client has at this application; None: it has none that counts."""
+    app_id = found.application.id
+    text = question.cookies.get(app_id)
+    session = None if text is None else unseal(view.seal_secret, text, Session, now)
+    return session if session is not None and session.app_id == app_id else None
+
+
+def _identify(
+    records: Records, view: AccessView, found: CompiledApplication, question: Question, now: int
+) -> tuple[Identified, bytes | None]:
+    """Say which device asks, and by which key that is kept: by the connection's certificate, or else by a session."""
+    identified = identify_device(records, view.account, question.certificate, now)
+    if identified.registration is None and (session := _session(view, found, question, now)) is not None:
+        return identify_session(records, view.account, session), session_key(session)
+    return identified, question.certificate
 
 
 def _decide(
@@ -210,7 +250,7 @@ def _decide(
         address=_address(question.address),
         email=email,
         registration=asker_id,
-        binding=None if registration is None else Binding.MUTUAL_TLS,
+        binding=device.identified.binding,
         absence=device.identified.absence,
         common_names=names,
         service_token=find_service_token(view, question.client_id, question.client_secret, now),

@@ -17,9 +17,11 @@ from gatepost.core.device import DeviceFacts
 from gatepost.core.evaluation import Status, evaluate
 from gatepost.core.finding import Candidate, Findings, Location, StoreKind
 from gatepost.core.matching import Standing
+from gatepost.core.policy import Binding
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
+    from gatepost.controlplane.access.sealing import Session
     from gatepost.controlplane.access.view import AccessView, Asked
     from gatepost.controlplane.ports import Records, StoredResult
 
@@ -31,6 +33,8 @@ class Identified(msgspec.Struct, frozen=True):
     """The device that asks, or the reason why it is not known."""
 
     registration: Registration | None
+    binding: Binding | None = None
+    """How it is known; None where it is not."""
     absence: Reason = Reason.DEVICE_NOT_IDENTIFIED
     until: int | None = None
     """When (ms) the proof ends by which it is known alone; None: time changes nothing."""
@@ -45,13 +49,31 @@ def identify_device(records: Records, account: int, certificate: bytes | None, n
         return Identified(None)
     holders = records.proved_certificates.holders(account, certificate, now)
     if len(holders) > 1:
-        return Identified(None, Reason.CERTIFICATE_SHARED)
+        return Identified(None, absence=Reason.CERTIFICATE_SHARED)
     if not holders:
         return Identified(None)
     ((number, ends_at),) = holders
     found = records.devices.by_numbers(account, (number,)).get(number)
     counts = found is not None and found.counts
-    return Identified(found if counts else None, until=ends_at if ends_at > now else None)
+    if not counts:
+        return Identified(None, until=ends_at if ends_at > now else None)
+    return Identified(found, Binding.MUTUAL_TLS, until=ends_at if ends_at > now else None)
+
+
+def identify_session(records: Records, account: int, session: Session) -> Identified:
+    """Return the device whose agent vouched for a browser, while that device counts."""
+    found = records.devices.find(account, session.registration_id)
+    absence = why_it_does_not_count(found)
+    return Identified(found, Binding.AGENT) if absence is None else Identified(None, absence=absence)
+
+
+def why_it_does_not_count(found: Registration | None) -> Reason | None:
+    """Return why a registration is no device's that counts; None: it is."""
+    if found is None or found.deleted_at is not None:
+        return Reason.DEVICE_NOT_ENROLLED
+    if found.revoked_at is not None:
+        return Reason.DEVICE_REVOKED
+    return Reason.DEVICE_PENDING if found.pending is not None else None
 
 
 def common_names(records: Records, view: AccessView, der: bytes | None, now: int) -> tuple[str, ...] | None:

@@ -22,6 +22,7 @@ from gatepost.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gatepost.controlplane.access.sealing import Session
     from gatepost.controlplane.ports import Records, Storage, Token
 
 _EVERY: Final = 0.25
@@ -36,7 +37,7 @@ _TOKENS: Final = 1_000
 
 
 class KnownDevice(msgspec.Struct, frozen=True):
-    """Who presents a certificate, and how that device stands with each check; read at ``read_at`` (ms)."""
+    """Who presents a certificate or a session, and how that device stands with each check; read at ``read_at`` (ms)."""
 
     identified: Identified
     standings: dict[str, Standing]
@@ -60,6 +61,7 @@ class Kept(msgspec.Struct):
     grounds: Grounds
     view: AccessView
     devices: dict[bytes, KnownDevice]
+    """By their certificates' SHA-256, or by `session_key`."""
 
 
 class Memory:
@@ -101,7 +103,7 @@ class Memory:
     def keep(
         self, token: Token, grounds: Grounds, view: AccessView, device: tuple[bytes, KnownDevice] | None = None
     ) -> None:
-        """Keep what was read in one transaction, with these grounds; a device is kept by its certificate's SHA-256."""
+        """Keep what was read in one transaction, with these grounds; a device is kept by the key that names it."""
         with self._lock:
             seen = self._seen.setdefault(token.account, None)
             if seen is None or not grounds.reaches(seen):
@@ -160,6 +162,11 @@ class Memory:
     def _work(self) -> None:
         while not self._ending.wait(_EVERY):
             self.refresh()
+
+
+def session_key(session: Session) -> bytes:
+    """Return the key by which the device of a session is kept; no SHA-256 is as long."""
+    return b"registration " + session.registration_id.encode()
 
 
 def read_grounds(records: Records, account: int) -> Grounds:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gatepost.controlplane.access.places import Directory
+from gatepost.controlplane.access.sealing import derive_secret
 from gatepost.controlplane.administration.access.documents import (
     APP,
     APP_POLICY,
@@ -20,6 +21,7 @@ from gatepost.controlplane.administration.access.documents import (
     SERVICE_TOKEN,
 )
 from gatepost.controlplane.checks import name_of, parse_authorities, parse_options, system_asked
+from gatepost.controlplane.keys import load_nonce_secret
 from gatepost.core.check import Check, OperatingSystem, Purpose
 from gatepost.core.decision import CompiledApplication, compile_application
 from gatepost.core.reason import Reason
@@ -89,6 +91,8 @@ class AccessView(msgspec.Struct, frozen=True, kw_only=True):
     """The age (ms) that some policy allows evidence at most; None: none says."""
     client: Check | None
     """What a client certificate must be for the rules ``certificate`` and ``common_name``; None: the account has no CA."""
+    seal_secret: bytes
+    """Under which its browsers' sessions are sealed."""
 
 
 def read_versions(records: Records, account: int) -> tuple[int, int]:
@@ -127,6 +131,7 @@ def read_view(records: Records, account: int) -> AccessView:
             default=0,
         ),
         client=_client_check(records, account),
+        seal_secret=derive_secret(load_nonce_secret(records, account)),
     )
 
 
