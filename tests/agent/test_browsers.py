@@ -62,7 +62,11 @@ def listener(voucher: Voucher, port: int) -> Iterator[BrowserListener]:
 
 
 def ask(
-    port: int, asked: Any = None, headers: dict[str, str] | None = None, path: str = "/vouch", method: str = "GET"
+    port: int,
+    asked: dict[str, str] | list[tuple[str, str]] | None = None,
+    headers: dict[str, str] | None = None,
+    path: str = "/vouch",
+    method: str = "GET",
 ) -> tuple[int, dict[str, str], str]:
     """Ask as a browser's window does; ``headers`` change its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)

@@ -154,9 +154,10 @@ def edge(
 ) -> Iterator[Edge]:
     """Put an application behind a proxy with the file that ``gatepost proxy-config`` prints for it; ``tls``: asked over TLS."""
     with ExitStack() as stack:
-        server = stack.enter_context(_serve_over_tls(folder) if tls else real_server(folder))
-        application = stack.enter_context(Recorder().serving())
         agent = RealAgent(folder / "device")
+        words = ("--agent-port", agent.browser_port)
+        server = stack.enter_context(_serve_over_tls(folder, *words) if tls else real_server(folder, *words))
+        application = stack.enter_context(Recorder().serving())
         device = server.authority.issue(cn="laptop-1")
         agent.install(device)
         check = server.ask(cn="${hostname}", locations={"paths": [str(agent.pem)]})
@@ -202,7 +203,7 @@ def _is_whole(heard: bytes) -> bool:
     return bool(end) and len(body) >= int(found[1])
 
 
-def _serve_over_tls(folder: Path) -> AbstractContextManager[RealServer]:
+def _serve_over_tls(folder: Path, *more: object) -> AbstractContextManager[RealServer]:
     """Serve with a certificate of a CA that nobody else knows."""
     authority = CertificateAuthority.create(cn="Server CA")
     issued = authority.issue(cn="127.0.0.1", sans=[ip("127.0.0.1")], eku=["1.3.6.1.5.5.7.3.1"])
@@ -211,7 +212,7 @@ def _serve_over_tls(folder: Path) -> AbstractContextManager[RealServer]:
     certificate.write_bytes(issued.pem)
     key.write_bytes(issued.key_pem())
     key.chmod(0o600)
-    words = ("--tls-cert", certificate, "--tls-key", key)
+    words = ("--tls-cert", certificate, "--tls-key", key, *more)
     return real_server(folder, *words, scheme="https", trust=trust)
 
 

@@ -173,7 +173,9 @@ class RealAgent:
         self.settings = folder / "agent.toml"
         # A machine of its own: two with one serial number or hardware id would wait for each other.
         facts = f'hostname = "laptop-1"\nserial_number = "S-{uuid4().hex}"\ndevice_uuid = "{uuid4()}"\n'
-        self.settings.write_text(f'nssdb = ["{self.nssdb}"]\n[facts]\n{facts}', encoding="utf-8")
+        self.browser_port = free_port()
+        places = f'nssdb = ["{self.nssdb}"]\nbrowser_port = {self.browser_port}\n'
+        self.settings.write_text(f"{places}[facts]\n{facts}", encoding="utf-8")
 
     def install(self, issued: Issued, *, key: bool = True) -> None:
         """Put a certificate into the PEM file, with its key or without."""
@@ -195,3 +197,16 @@ class RealAgent:
         ended = self.run("run", "--once", "--format", "json")
         verdicts = [(item["name"], item["status"], item["reasons"]) for item in ended.document["verdicts"]]
         return ended.code, verdicts
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run it as a service until the block ends; it listens for browsers when the block begins."""
+        words = ["agent", "run", "--state", str(self.state), "--config", str(self.settings)]
+        with (self.folder / "log").open("wb") as log:
+            process = subprocess.Popen([sys.executable, "-m", "gatepost", *words], stdout=log, stderr=log)
+        try:
+            _wait_for(self.browser_port, process)
+            yield process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatepost.enforcement.site import ASKED, BLANKED, TOLD, UNAVAILABLE
+from gatepost.enforcement.site import ASKED, BLANKED, OWN, TOLD, UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,6 +97,8 @@ def _asking(site: Site) -> list[str]:
         "vars gatepost_client_secret {header.CF-Access-Client-Secret}",
         *(f"request_header -{name}" for name in BLANKED),
         "",
+        *_own(site, server),
+        "",
         f"reverse_proxy {server} {{",
         *_indent(_transport(site)),
         "\tmethod GET",
@@ -111,10 +113,14 @@ def _asking(site: Site) -> list[str]:
         "\theader_up X-Gatepost-Certificate {http.request.tls.client.certificate_der_base64}",
         "\theader_up CF-Access-Client-Id {vars.gatepost_client_id}",
         "\theader_up CF-Access-Client-Secret {vars.gatepost_client_secret}",
+        "\theader_up Cookie {header.Cookie}",
         "",
         "\t@allowed status 204",
         "\thandle_response @allowed {",
-        *(f"\t\trequest_header X-Gatepost-{name} {_DECISION % name}" for name in TOLD),
+        "\t\troute {",
+        "\t\t\trequest_header -Cookie",
+        *_indent(_indent(_indent(_told()))),
+        "\t\t}",
         "\t}",
         "\t@refused status 403",
         "\thandle_response @refused {",
@@ -122,6 +128,37 @@ def _asking(site: Site) -> list[str]:
         "\t}",
         "\thandle_response {",
         "\t\terror 503",
+        "\t}",
+        "}",
+    ]
+
+
+def _told() -> list[str]:
+    """Take over what the decision says; a placeholder of what it does not say would be taken over as it is written."""
+    lines: list[str] = []
+    for name, header in (*((name, f"X-Gatepost-{name}") for name in TOLD), ("Cookie", "Cookie")):
+        matcher = f"@told_{name.lower()}"
+        lines += [f'{matcher} not vars {_DECISION % name} ""', f"request_header {matcher} {header} {_DECISION % name}"]
+    return lines
+
+
+def _own(site: Site, server: str) -> list[str]:
+    return [
+        "# Where browsers come by for which their device's agent vouches.",
+        f"handle {OWN}* {{",
+        f"\treverse_proxy {server} {{",
+        *_indent(_indent(_transport(site))),
+        "\t\tmethod GET",
+        "\t\trewrite /access/v1/at",
+        "\t\theader_up -*",
+        f"\t\theader_up Host {site.gatepost.authority}",
+        f"\t\theader_up X-Gatepost-Proxy {site.token}",
+        f"\t\theader_up X-Gatepost-App {site.app}",
+        "\t\theader_up X-Gatepost-Host {http.request.hostport}",
+        "\t\theader_up X-Gatepost-Target {http.request.orig_uri}",
+        "\t\theader_up X-Gatepost-Address {http.request.remote.host}",
+        "\t\theader_up Cookie {header.Cookie}",
+        "\t\theader_up Accept {header.Accept}",
         "\t}",
         "}",
     ]

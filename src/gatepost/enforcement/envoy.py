@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gatepost.enforcement.site import ASKED, BLANKED, TOLD, UNAVAILABLE
+from gatepost.enforcement.site import ASKED, BLANKED, OWN, TOLD, UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,7 +109,10 @@ def _manager(site: Site) -> dict[str, Any]:
                 {
                     "name": "application",
                     "domains": [site.app, f"{site.app}:{site.port}"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "application", "timeout": "60s"}}],
+                    "routes": [
+                        _own(site),
+                        {"match": {"prefix": "/"}, "route": {"cluster": "application", "timeout": "60s"}},
+                    ],
                 }
             ]
         },
@@ -129,7 +132,15 @@ def _manager(site: Site) -> dict[str, Any]:
         "http_filters": [
             _mutation("gatepost_ours", [*_remove(f"x-gatepost-{item}" for item in (*TOLD, *ASKED)), *_ours(site)]),
             _asking(site),
-            _mutation("gatepost_clean", _remove([*(f"x-gatepost-{item}" for item in ASKED), *BLANKED])),
+            _mutation(
+                "gatepost_clean",
+                [
+                    # The application gets the client's cookies without those of ours, which Gatepost left out.
+                    *_remove(["cookie"]),
+                    _set("cookie", "%REQ(x-gatepost-cookie)%", keep_empty=False),
+                    *_remove([*(f"x-gatepost-{item}" for item in ASKED), *BLANKED]),
+                ],
+            ),
             {
                 "name": "envoy.filters.http.router",
                 "typed_config": {"@type": f"{_V3}.filters.http.router.v3.Router"},
@@ -159,21 +170,45 @@ def _ours(site: Site) -> list[dict[str, Any]]:
         "address": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
         "certificate": "%DOWNSTREAM_PEER_CERT%",
     }
-    return [
-        {
-            "append": {
-                "header": {"key": f"x-gatepost-{name}", "value": value},
-                "append_action": _SET,
-                "keep_empty_value": name != "certificate",
-            }
-        }
-        for name, value in told.items()
-    ]
+    return [_set(f"x-gatepost-{name}", value, keep_empty=name != "certificate") for name, value in told.items()]
+
+
+def _set(name: str, value: str, *, keep_empty: bool) -> dict[str, Any]:
+    header = {"key": name, "value": value}
+    return {"append": {"header": header, "append_action": _SET, "keep_empty_value": keep_empty}}
+
+
+def _own(site: Site) -> dict[str, Any]:
+    """Give the route where browsers come by for which their device's agent vouches."""
+    told = {"x-gatepost-proxy": site.token, "x-gatepost-target": "%REQ(:PATH)%"}
+    return {
+        "match": {"prefix": OWN},
+        "route": {
+            "cluster": "gatepost",
+            "timeout": "5s",
+            "host_rewrite_literal": site.gatepost.authority,
+            "regex_rewrite": {"pattern": {"regex": ".*"}, "substitution": "/access/v1/at"},
+        },
+        "request_headers_to_add": [
+            {"header": {"key": name, "value": value}, "append_action": _SET} for name, value in told.items()
+        ],
+        "typed_per_filter_config": {
+            "envoy.filters.http.ext_authz": {
+                "@type": f"{_V3}.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+                "disabled": True,
+            },
+            "gatepost_clean": {
+                "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+                "config": {},
+                "disabled": True,
+            },
+        },
+    }
 
 
 def _asking(site: Site) -> dict[str, Any]:
     asked = [f"x-gatepost-{name}" for name in ("app", "host", "address", "certificate")]
-    handed_on = [*asked, "accept", "cf-access-client-id", "cf-access-client-secret"]
+    handed_on = [*asked, "accept", "cookie", "cf-access-client-id", "cf-access-client-secret"]
     return {
         "name": "envoy.filters.http.ext_authz",
         "typed_config": {
@@ -197,7 +232,7 @@ def _asking(site: Site) -> dict[str, Any]:
                 },
                 "authorization_response": {
                     "allowed_upstream_headers": {
-                        "patterns": [{"exact": f"x-gatepost-{name.lower()}"} for name in TOLD]
+                        "patterns": [{"exact": f"x-gatepost-{name.lower()}"} for name in (*TOLD, "Cookie")]
                     },
                     "allowed_client_headers": {
                         "patterns": [

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatepost.enforcement.site import ASKED, BLANKED, TOLD, UNAVAILABLE
+from gatepost.enforcement.site import ASKED, BLANKED, OWN, TOLD, UNAVAILABLE
 from gatepost.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gatepost.enforcement.site import Site
+    from gatepost.enforcement.site import Address, Site
 
 _LUA = """\
 -- Asks Gatepost about one request, and hands on what it says. It has no secret: those are in haproxy.cfg.
@@ -49,6 +49,7 @@ core.register_action("gatepost", {"http-req"}, function(txn)
     end
     asked["cf-access-client-id"] = known(txn, "client_id")
     asked["cf-access-client-secret"] = known(txn, "client_secret")
+    asked["cookie"] = known(txn, "cookie")
     local decision = core.httpclient():get{
         url = server .. "/access/v1/decide", headers = asked, dst = destination, timeout = 700
     }
@@ -59,6 +60,11 @@ core.register_action("gatepost", {"http-req"}, function(txn)
             if value then
                 txn.http:req_set_header("x-gatepost-" .. name, value)
             end
+        end
+        txn.http:req_del_header("cookie")
+        local cookie = first(decision.headers, "x-gatepost-cookie")
+        if cookie then
+            txn.http:req_set_header("cookie", cookie)
         end
         txn:set_var("txn.gatepost_allowed", true)
         return
@@ -120,10 +126,13 @@ def render_haproxy(site: Site) -> str:
             f"    bind {site.address or '::'}:{site.port} {'' if site.address else 'v4v6 '}{_tls(site)}",
             *_indent(_asking(site)),
             *_indent(_headers()),
+            f"    use_backend gatepost_{name} if gatepost_own",
             f"    default_backend application_{name}",
             "",
             f"backend application_{name}",
-            f"    server application {site.application.authority}{_upstream_tls(site)}",
+            f"    server application {site.application.authority}{_verified(site.application, None)}",
+            "",
+            *_own(site, name),
             "",
         ]
     )
@@ -146,10 +155,24 @@ def _gatepost_tls(site: Site) -> list[str]:
     return ["httpclient.ssl.verify required", f"httpclient.ssl.ca-file {site.gatepost_ca or '@system-ca'}"]
 
 
-def _upstream_tls(site: Site) -> str:
-    host = site.application.host
-    verified = f" ssl verify required ca-file @system-ca verifyhost {host} sni str({host})"
-    return verified if site.application.scheme == "https" else ""
+def _verified(address: Address, authority: str | None) -> str:
+    host = address.host
+    verified = f" ssl verify required ca-file {authority or '@system-ca'} verifyhost {host}"
+    named = "" if address.is_number else f" sni str({host})"
+    return verified + named if address.scheme == "https" else ""
+
+
+def _own(site: Site, name: str) -> list[str]:
+    told = ("proxy", "app", "host", "target", "address")
+    return [
+        f"backend gatepost_{name}",
+        "    timeout server 5s",
+        *_indent(f"http-request set-header x-gatepost-{item} %[var(txn.gatepost_{item})]" for item in told),
+        f"    http-request set-header host {site.gatepost.authority}",
+        "    http-request set-pathq /access/v1/at",
+        f"    server gatepost {site.gatepost.authority}{_verified(site.gatepost, site.gatepost_ca)}",
+        "",
+    ]
 
 
 def _asking(site: Site) -> list[str]:
@@ -173,9 +196,12 @@ def _asking(site: Site) -> list[str]:
         "http-request set-var(txn.gatepost_accept) req.hdr(accept)",
         "http-request set-var(txn.gatepost_client_id) req.hdr(cf-access-client-id)",
         "http-request set-var(txn.gatepost_client_secret) req.hdr(cf-access-client-secret)",
+        "http-request set-var(txn.gatepost_cookie) req.fhdr(cookie)",
         "http-request del-header x-gatepost- -m beg",
-        "http-request lua.gatepost",
-        "http-request deny deny_status 503 unless { var(txn.gatepost_allowed) -m bool }",
+        "# Where browsers come by for which their device's agent vouches.",
+        f"acl gatepost_own path_beg {OWN}",
+        "http-request lua.gatepost unless gatepost_own",
+        "http-request deny deny_status 503 unless gatepost_own || { var(txn.gatepost_allowed) -m bool }",
     ]
 
 

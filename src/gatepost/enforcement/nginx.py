@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatepost.enforcement.site import ASKED, BLANKED, TOLD, UNAVAILABLE
+from gatepost.enforcement.site import ASKED, BLANKED, OWN, TOLD, UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,8 @@ def render_nginx(site: Site) -> str:
             *_indent(_asking(site, name)),
             "",
             *_indent(_refused(site, name)),
+            "",
+            *_indent(_own(site, name)),
             "",
             *_indent(_application(site, name)),
             "}",
@@ -142,6 +144,7 @@ def _asking(site: Site, name: str) -> list[str]:
         "    proxy_set_header X-Gatepost-Certificate $ssl_client_escaped_cert;",
         "    proxy_set_header CF-Access-Client-Id $http_cf_access_client_id;",
         "    proxy_set_header CF-Access-Client-Secret $http_cf_access_client_secret;",
+        "    proxy_set_header Cookie $http_cookie;",
         f"    {target}/access/v1/decide;",
         "}",
     ]
@@ -172,12 +175,36 @@ def _refused(site: Site, name: str) -> list[str]:
     ]
 
 
+def _own(site: Site, name: str) -> list[str]:
+    *reaching, target = _gatepost(site, name)
+    return [
+        "# Where browsers come by for which their device's agent vouches.",
+        f"location {OWN} {{",
+        *_indent(reaching),
+        "    proxy_method GET;",
+        f"    proxy_set_header X-Gatepost-Proxy {site.token};",
+        f"    proxy_set_header X-Gatepost-App {site.app};",
+        "    proxy_set_header X-Gatepost-Host $http_host;",
+        "    proxy_set_header X-Gatepost-Target $request_uri;",
+        "    proxy_set_header X-Gatepost-Address $remote_addr;",
+        "    proxy_set_header Cookie $http_cookie;",
+        "    proxy_set_header Accept $http_accept;",
+        "    proxy_intercept_errors off;",
+        "    proxy_redirect off;",
+        "    rewrite ^ /access/v1/at? break;",
+        f"    {target};",
+        "    error_page 500 502 503 504 = @gatepost_unavailable;",
+        "}",
+    ]
+
+
 def _application(site: Site, name: str) -> list[str]:
     told = [f"auth_request_set $gatepost_{item.lower()} $upstream_http_x_gatepost_{item.lower()};" for item in TOLD]
     return [
         "location / {",
         "    auth_request /_gatepost/decide;",
         *_indent([*told, "auth_request_set $gatepost_page $upstream_http_x_gatepost_page;"]),
+        "    auth_request_set $gatepost_cookie $upstream_http_x_gatepost_cookie;",
         "    error_page 401 403 = @gatepost_refused;",
         "    error_page 500 502 503 504 = @gatepost_unavailable;",
         "",
@@ -185,6 +212,7 @@ def _application(site: Site, name: str) -> list[str]:
         *_indent(f"proxy_set_header X-Gatepost-{item} $gatepost_{item.lower()};" for item in TOLD),
         *_indent(f'proxy_set_header X-Gatepost-{item} "";' for item in ASKED),
         *_indent(f'proxy_set_header {item} "";' for item in BLANKED),
+        "    proxy_set_header Cookie $gatepost_cookie;",
         "    proxy_set_header Host $host;",
         "    proxy_set_header X-Real-IP $remote_addr;",
         "    proxy_set_header X-Forwarded-For $remote_addr;",

@@ -25,8 +25,10 @@ UNAVAILABLE: Final = (
 _LAST_PORT: Final = 65_535
 TOLD: Final = ("Assertion", "Reference", "Policy", "Registration", "Email", "Binding", "Evidence", "Reasons")
 """What a decision tells of who asks, as headers that an application reads: ``X-Gatepost-Email`` and so on."""
-ASKED: Final = ("Proxy", "App", "Host", "Target", "Address", "Certificate", "Fingerprint", "Page")
+ASKED: Final = ("Proxy", "App", "Host", "Target", "Address", "Certificate", "Fingerprint", "Page", "Cookie")
 """The other headers of ours: no application has any use for them."""
+OWN: Final = "/cdn-cgi/access/"
+"""Below this path each host of an application is Gatepost's own: there browsers come by that are to be known."""
 BLANKED: Final = (
     "Forwarded",
     "X-Forwarded-Client-Cert",
