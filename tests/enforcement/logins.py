@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import http.client
 import re
+import ssl
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -38,7 +39,7 @@ class Window:
         """Go to the login host or the agent, and return where that leads."""
         parts = urlsplit(url)
         kept = "; ".join(f"{name}={value}" for name, value in self._login_host.items())
-        connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+        connection = _connect(parts.scheme, parts.netloc, self._edge)
         connection.request("GET", f"{parts.path}?{parts.query}", headers={**NAVIGATION, "Cookie": kept})
         answer = connection.getresponse()
         body = answer.read().decode()
@@ -54,6 +55,13 @@ class Window:
             url = self.elsewhere(url)
         parts = urlsplit(url)
         return location(self.get(f"{parts.path}?{parts.query}"))
+
+
+def _connect(scheme: str, netloc: str, edge: Edge) -> http.client.HTTPConnection:
+    if scheme == "http":
+        return http.client.HTTPConnection(netloc, timeout=10)
+    context = ssl.create_default_context(cafile=edge.server.trust)
+    return http.client.HTTPSConnection(netloc, timeout=10, context=context)
 
 
 def _host(edge: Edge) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.controlplane.house import Member
 
 PAGE = {"Accept": "text/html"}
+_BEGINS_ANEW = f"https://{HOST}/cdn-cgi/access/login?to=%2Ftheirs"
 
 
 @pytest.fixture
@@ -148,11 +149,11 @@ async def test_two_windows_of_one_browser_do_not_disturb_each_other(browser: Bro
 async def test_another_browsers_challenge_is_refused(door: Door, browser: Browser, managed: Member) -> None:
     """Somebody on another machine has a managed device's user answer his challenge: neither of them gets anywhere."""
     attacker = Browser(door)
-    voucher = vouch(managed, await attacker.challenged())
+    voucher = vouch(managed, await attacker.challenged("/theirs"))
+    refused(await browser.go(voucher), "device-not-identified")
+    # A browser that is at a login of its own begins that one anew.
     await browser.challenged()
-    refused(await browser.go(voucher), "device-not-identified")
-    browser.cookies.clear()
-    refused(await browser.go(voucher), "device-not-identified")
+    assert _BEGINS_ANEW == (await browser.go(voucher)).headers["location"]
     # And once his own browser has the voucher, by whatever means: that is what the challenge was for.
     assert 303 == (await attacker.go(voucher)).status_code
 
@@ -160,11 +161,28 @@ async def test_another_browsers_challenge_is_refused(door: Door, browser: Browse
 async def test_another_browsers_code_is_refused(door: Door, browser: Browser, managed: Member) -> None:
     """Nobody is logged in as somebody else without knowing it."""
     attacker = Browser(door)
-    code = await attacker.go(vouch(managed, await attacker.challenged()))
+    code = await attacker.go(vouch(managed, await attacker.challenged("/theirs")))
+    refused(await browser.follow(code), "device-not-identified")
     await browser.challenged()
-    refused(await browser.follow(code), "device-not-identified")
-    browser.cookies.clear()
-    refused(await browser.follow(code), "device-not-identified")
+    answer = await browser.follow(code)
+    assert (_BEGINS_ANEW, None) == (answer.headers["location"], answer.headers.get("set-cookie"))
+    assert 403 == (await browser.ask()).status_code
+    # What another browser could not use is not used up.
+    assert "/theirs" == (await attacker.follow(code)).headers["location"]
+
+
+async def test_windows_that_begin_at_once_all_get_in(browser: Browser, managed: Member) -> None:
+    """Each is given a cookie, of which the browser keeps the last one: the others begin anew."""
+    begun = []
+    for number in (1, 2):
+        browser.cookies.clear()
+        begun.append(await browser.challenged(f"/{number}"))
+    answer = await browser.go(vouch(managed, begun[0]))
+    back = await browser.follow(await browser.go(vouch(managed, await browser.follow(await browser.follow(answer)))))
+    assert "/1" == back.headers["location"]
+    back = await browser.follow(await browser.go(vouch(managed, begun[1])))
+    assert "/2" == back.headers["location"]
+    assert 204 == (await browser.ask()).status_code
 
 
 async def test_a_challenge_and_a_code_count_once(browser: Browser, managed: Member) -> None:

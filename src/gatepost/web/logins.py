@@ -131,6 +131,8 @@ class LoginApi:
         told = await asyncio.to_thread(self._vouching.complete, question, code, state)
         if isinstance(told, Turned):
             return told
+        if isinstance(told, str):
+            return told, []
         _log.info("login", reference=REQUEST.get(), application=told.app_id, registration=told.registration_id)
         return told.to, [set_cookie(told.app_id, told.session, SESSION_FOR // 1000), set_cookie(TRIED, "", 0)]
 

@@ -128,7 +128,7 @@ class Vouching:
         if isinstance(registration, Turned):
             return registration
         challenge = self._find_challenge(view, vouch, browser)
-        if isinstance(challenge, Turned):
+        if not isinstance(challenge, Challenge):
             return challenge
         code = Code(
             login=challenge.login,
@@ -138,8 +138,8 @@ class Vouching:
         )
         return _with(f"https://{code.login.host}{AT_APPLICATION}callback", code=seal(view.seal_secret, code))
 
-    def complete(self, question: Question, text: str, state: str) -> Completed | Turned:
-        """Take a code at the application where ``state`` is the browser's cookie.
+    def complete(self, question: Question, text: str, state: str) -> Completed | str | Turned:
+        """Take a code at the application where ``state`` is the browser's cookie; or say where it begins anew.
 
         Raises `CredentialError` where no proxy's token counts, and StorageError.
         """
@@ -153,7 +153,7 @@ class Vouching:
         if found is None or found.application.id != login.app_id or question.host != login.host:
             return Turned(Reason.DEVICE_NOT_IDENTIFIED, "the code is for another application")
         if not hmac.compare_digest(login.state, digest_of(state)):
-            return Turned(Reason.DEVICE_NOT_IDENTIFIED, "the code is another browser's")
+            return _again(login, state, "the code is another browser's")
         if not self._spend(code):
             return Turned(Reason.DEVICE_NOT_IDENTIFIED, "the code was used before")
         session = Session(app_id=login.app_id, registration_id=code.registration_id, ends_at=now + SESSION_FOR)
@@ -168,15 +168,15 @@ class Vouching:
         absence = why_it_does_not_count(found)
         return found if absence is None else Turned(absence, f"the registration {found.id} does not count")
 
-    def _find_challenge(self, view: AccessView, vouch: Vouch, browser: str) -> Challenge | Turned:
-        """Return the challenge that was signed, which is this browser's and is spent now."""
+    def _find_challenge(self, view: AccessView, vouch: Vouch, browser: str) -> Challenge | str | Turned:
+        """Return the challenge that was signed, which is this browser's and is spent now; or where it begins anew."""
         if vouch.aud not in {f"{url}/{view.public_id}" for url in self._public_urls}:
             return Turned(Reason.DEVICE_NOT_IDENTIFIED, "the agent vouched for another server")
         challenge = unseal(view.seal_secret, vouch.challenge, Challenge, self._now())
         if challenge is None:
             return Turned(Reason.DEVICE_NOT_IDENTIFIED, "this is no challenge of this account, or it came too late")
         if not hmac.compare_digest(challenge.browser, digest_of(browser)):
-            return Turned(Reason.DEVICE_NOT_IDENTIFIED, "the challenge is another browser's")
+            return _again(challenge.login, browser, "the challenge is another browser's")
         if not self._spend(challenge):
             return Turned(Reason.DEVICE_NOT_IDENTIFIED, "the challenge was answered before")
         return challenge
@@ -193,6 +193,16 @@ class Vouching:
 def read_target(text: str) -> str:
     """Return where a login leads back to: a path of the same host, and ``/`` where it is none."""
     return text if len(text) <= LONGEST_TARGET and _TARGET.fullmatch(text) else "/"
+
+
+def _again(login: Login, cookie: str, detail: str) -> str | Turned:
+    """Let a browser that has another cookie begin a login of its own; one that has none began none.
+
+    Two windows that begin at once get a cookie each, and the browser keeps the second.
+    """
+    if not cookie:
+        return Turned(Reason.DEVICE_NOT_IDENTIFIED, detail)
+    return _with(f"https://{login.host}{AT_APPLICATION}login", to=login.to)
 
 
 def _with(url: str, **parameters: str) -> str:
