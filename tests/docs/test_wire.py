@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from gatepost.core.possession import build_statement, issue_nonce
 from gatepost.web import device as device_routes
-from gatepost.wire import checks, device, jws
+from gatepost.wire import checks, device, jws, vouch
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "wire.md").read_text(encoding="utf-8")
 PARTS = re.split(r"(?m)^#{2,3} (.*)$", PAGE)
@@ -24,6 +24,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "Challenged": device.Challenged,
     "Sync": device.Sync,
     "Wait": device.Wait,
+    "Vouch": vouch.Vouch,
     "Report": device.Report,
     "Answer": device.CheckAnswer,
     "Candidate": device.PlacedCandidate,
@@ -55,7 +56,7 @@ def test_each_document_of_the_wire_has_its_heading() -> None:
     """What a later release adds is found here."""
     defined = {
         item
-        for module in (device, checks)
+        for module in (device, checks, vouch)
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, msgspec.Struct) and item.__module__ == module.__name__
     }
