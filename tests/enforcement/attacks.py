@@ -60,6 +60,12 @@ def _fingerprint(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
+def _unsealed(app_id: str) -> str:
+    """Make up a session as it would be, without the key that seals it."""
+    document = {"type": "session", "ends_at": 9_999_999_999_999, "app_id": app_id, "registration_id": FORGED}
+    return base64.urlsafe_b64encode(msgspec.json.encode(document)).decode().rstrip("=") + "." + "A" * 43
+
+
 def _as_device(edge: Edge) -> list[str]:
     """Give all that a proxy would tell of the device."""
     return [
@@ -179,4 +185,15 @@ ATTACKS: Final = (
     _header("X-Envoy-Original-Path", "/health"),
     _header("Authorization", "Bearer forged-by-the-client"),
     _header("Cookie", "__Host-gatepost=forged-by-the-client"),
+    Attack(
+        "a session that nobody sealed",
+        lambda edge: _with(f"Cookie: __Host-gatepost-{edge.app_id}={_unsealed(edge.app_id)}"),
+    ),
+    Attack(
+        "the same below a path that is Gatepost's own, and back out of it",
+        lambda edge: _with(
+            f"Cookie: __Host-gatepost-{edge.app_id}={_unsealed(edge.app_id)}", target=f"/cdn-cgi/access/../{FORGED}"
+        ),
+    ),
+    _asked("a login that ends before it began", _with(target=f"/cdn-cgi/access/callback?code={FORGED}")),
 )

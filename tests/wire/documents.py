@@ -23,7 +23,7 @@ from gatepost.core.possession import (
     issue_nonce,
 )
 from gatepost.core.reason import Reason
-from gatepost.wire import checks, device, jws, log_file
+from gatepost.wire import checks, device, jws, log_file, vouch
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -133,6 +133,7 @@ CERTIFIED_ENROLLMENT = device.CertifiedEnrollment(
 )
 SYNC = device.Sync(aud=AUDIENCE, checks_version=7)
 WAIT = device.Wait(aud=AUDIENCE, checks_version=7)
+VOUCH = vouch.Vouch(aud=AUDIENCE, challenge="eyJ0eXBlIjoiY2hhbGxlbmdlIn0.zc3N")
 REPORT = device.Report(
     aud=AUDIENCE,
     sequence=41,
@@ -155,6 +156,7 @@ SIGNED = {
     jws.Kind.PROOF: CERTIFIED_ENROLLMENT,
     jws.Kind.SYNC: SYNC,
     jws.Kind.WAIT: WAIT,
+    jws.Kind.VOUCH: VOUCH,
     jws.Kind.REPORT: REPORT,
     jws.Kind.CHECKS: CHECKS,
     jws.Kind.CHECKPOINT: CHECKPOINT,

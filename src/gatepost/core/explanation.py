@@ -336,10 +336,11 @@ _DECISIONS: Final = {
         "Shorten the check's schedule, or allow older evidence.",
     ),
     Reason.DEVICE_NOT_IDENTIFIED: _Words(
-        "It could not be seen which device you use, so you are not let in. Please use a device of your organisation, and a"
-        " browser on it that shows its certificate, or ask your administrator.",
+        "It could not be seen which device you use, so you are not let in. Please use a device of your organisation on which"
+        " the Gatepost agent runs, or ask your administrator.",
         "The request carries nothing that ties it to one enrolled device.",
-        "See that the client presents, in TLS, the certificate that the device's check finds.",
+        "See that the agent runs there and listens for browsers, or that the client presents, in TLS, the certificate that the"
+        " device's check finds.",
     ),
     Reason.DEVICE_NOT_ENROLLED: _Words(
         "This device is not registered with your organisation. Please register it, or ask your administrator.",

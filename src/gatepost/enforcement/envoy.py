@@ -129,24 +129,28 @@ def _manager(site: Site) -> dict[str, Any]:
                 }
             ]
         },
-        "http_filters": [
-            _mutation("gatepost_ours", [*_remove(f"x-gatepost-{item}" for item in (*TOLD, *ASKED)), *_ours(site)]),
-            _asking(site),
-            _mutation(
-                "gatepost_clean",
-                [
-                    # The application gets the client's cookies without those of ours, which Gatepost left out.
-                    *_remove(["cookie"]),
-                    _set("cookie", "%REQ(x-gatepost-cookie)%", keep_empty=False),
-                    *_remove([*(f"x-gatepost-{item}" for item in ASKED), *BLANKED]),
-                ],
-            ),
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {"@type": f"{_V3}.filters.http.router.v3.Router"},
-            },
-        ],
+        "http_filters": _filters(site),
     }
+
+
+def _filters(site: Site) -> list[dict[str, Any]]:
+    return [
+        _mutation("gatepost_ours", [*_remove(f"x-gatepost-{item}" for item in (*TOLD, *ASKED)), *_ours(site)]),
+        _asking(site),
+        _mutation(
+            "gatepost_clean",
+            [
+                # The application gets the client's cookies without those of ours, which Gatepost left out.
+                *_remove(["cookie"]),
+                _set("cookie", "%REQ(x-gatepost-cookie)%", keep_empty=False),
+                *_remove([*(f"x-gatepost-{item}" for item in ASKED), *BLANKED]),
+            ],
+        ),
+        {
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": f"{_V3}.filters.http.router.v3.Router"},
+        },
+    ]
 
 
 def _mutation(name: str, mutations: list[dict[str, Any]]) -> dict[str, Any]:
