@@ -111,6 +111,13 @@ def run_login(edge: Edge) -> None:
     assert 200 == edge.get(edge.device, "Cookie: theme=dark").status
     assert ["theme=dark"] == edge.application.reached[-1].named("Cookie")
     assert 403 == Window(edge).get("/").status
+    identity = edge.get(edge.device, target="/cdn-cgi/access/get-identity")
+    assert (200, True) == (identity.status, '"devicePosture":{"' in identity.text)
+    assert (200, True) == (
+        (mine := window.get("/cdn-cgi/access/get-identity")).status,
+        '"devicePosture":{"' in mine.text,
+    )
+    assert 403 == edge.get(target="/cdn-cgi/access/get-identity").status
     # What lies there is Gatepost's own, whoever asks.
     before = len(edge.application.reached)
     for target in ("/cdn-cgi/access/", "/cdn-cgi/access/other", "/cdn-cgi/access/callback?code=e30.AAAA"):

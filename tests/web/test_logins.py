@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 
+from gatepost.controlplane.access.memory import Memory
+from gatepost.controlplane.access.recording import AccessRecorder
 from gatepost.controlplane.access.vouching import Vouching, read_target
 from gatepost.errors import StorageError
+from gatepost.web.app import create_app
 from gatepost.wire import jws
-from tests.controlplane.house import URL
+from gatepost.wire.device import Facts
+from tests.controlplane.house import URL, Member
+from tests.services import access_of, surround
 from tests.web.browser import Browser, vouch
+from tests.web.conftest import no_device
 from tests.web.door import EVERYONE, HOST, Door, fingerprint, proved
 
 if TYPE_CHECKING:
-    import httpx2
-
-    from tests.controlplane.house import Member
+    from tests.controlplane.house import House
 
 PAGE = {"Accept": "text/html"}
 _BEGINS_ANEW = f"https://{HOST}/cdn-cgi/access/login?to=%2Ftheirs"
@@ -321,8 +327,73 @@ async def test_whatever_breaks_nobody_sees_how(
     assert (403, True) == (answer.status_code, "Reference" in answer.text)
 
 
-async def test_those_who_guess_are_slowed(door: Door) -> None:
-    """As with every other credential."""
-    browser = Browser(door)
-    statuses = [(await browser.at("/cdn-cgi/access/callback?code=e30.AAAA")).status_code for _ in range(120)]
+async def test_those_who_guess_a_proxys_token_are_slowed_and_nobody_else(door: Door, managed: Member) -> None:
+    """Whoever brings bad codes through a proxy keeps nobody else from logging in."""
+    for _ in range(120):
+        assert 403 == (await Browser(door).at("/cdn-cgi/access/callback?code=e30.AAAA")).status_code
+    guesser = Browser(door, proxy="gpx_" + "x" * 43)
+    statuses = [(await guesser.at("/cdn-cgi/access/login?to=/")).status_code for _ in range(120)]
     assert {403, 429} == set(statuses)
+    assert 303 == (await Browser(door).log_in(managed)).status_code
+
+
+@pytest.mark.parametrize("known_by", ["its session", "its certificate"])
+async def test_whoever_is_let_in_is_shown_to_itself(door: Door, laptop: Member, known_by: str) -> None:
+    """With the posture of the device, in the reference's form."""
+    issued = proved(door.house, laptop)
+    browser = Browser(door, **({"fingerprint": fingerprint(issued)} if known_by == "its certificate" else {}))
+    if known_by == "its session":
+        refused(await browser.at("/cdn-cgi/access/get-identity"), "device-not-identified")
+        await browser.log_in(laptop)
+    answer = await browser.at("/cdn-cgi/access/get-identity")
+    assert (200, "application/json", "no-store") == (
+        answer.status_code,
+        answer.headers["content-type"],
+        answer.headers["cache-control"],
+    )
+    told = answer.json()
+    assert [laptop.registration.id, door.house.account_id] == [told["registration_id"], told["account_id"]]
+    assert True is told["devicePosture"][door.check]["success"]
+    assert [laptop.registration.id] == list(told["device_sessions"])
+    laptop.send(laptop.compose())
+    refused(await browser.at("/cdn-cgi/access/get-identity"), "no-certificate-found")
+
+
+async def test_a_program_without_a_device_has_no_identity(door: Door) -> None:
+    """Though a policy lets it in."""
+    open_to_all = door.install("open.example.com", decision="bypass", include=[EVERYONE])
+    assert open_to_all["id"]
+    door.proxy = door.token("open.example.com")
+    browser = Browser(door, "open.example.com", app="open.example.com")
+    assert 204 == (await browser.ask()).status_code
+    refused(await browser.at("/cdn-cgi/access/get-identity"), "device-not-identified")
+
+
+async def test_a_user_is_named_to_whom_the_device_is_enrolled(door: Door) -> None:
+    """And all of the user's devices."""
+    laptop = Member(door.house)
+    facts = Facts(hostname="laptop-1", serial_number="S-9")
+    laptop.enrolled = door.house.enroller.enroll(
+        door.house.token(user_email="ann@example.com"), laptop.enrollment(facts)
+    )
+    proved(door.house, laptop)
+    browser = Browser(door)
+    await browser.log_in(laptop)
+    told = (await browser.at("/cdn-cgi/access/get-identity")).json()
+    assert "ann@example.com" == told["email"]
+    assert told["user_uuid"]
+
+
+async def test_without_a_login_there_is_none(house: House) -> None:
+    """Neither a page that leads to it, nor a place."""
+    access = access_of(house.services)
+    transport = httpx2.ASGITransport(app=create_app(house.services, no_device, surround(), access))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        recorder, memory = AccessRecorder(house.storage, house.clock), Memory(house.storage, time.monotonic)
+        browser = Browser(Door(house, client, house.ask(cn="laptop-1"), recorder, memory))
+        assert 404 == (await browser.at("/cdn-cgi/access/login?to=/")).status_code
+        refused(await browser.go(f"{URL}/access/v1/{house.account_id}/login?request=x"), "proxy-not-allowed")
+        answer = await client.get(
+            "/access/v1/decide", headers=browser.door.headers() | PAGE | {"X-Gatepost-Answer": "page"}
+        )
+        assert "login" not in answer.text

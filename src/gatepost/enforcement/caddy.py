@@ -157,6 +157,7 @@ def _own(site: Site, server: str) -> list[str]:
         "\t\theader_up X-Gatepost-Host {http.request.hostport}",
         "\t\theader_up X-Gatepost-Target {http.request.orig_uri}",
         "\t\theader_up X-Gatepost-Address {http.request.remote.host}",
+        "\t\theader_up X-Gatepost-Certificate {http.request.tls.client.certificate_der_base64}",
         "\t\theader_up Cookie {header.Cookie}",
         "\t\theader_up Accept {header.Accept}",
         "\t}",

@@ -163,7 +163,7 @@ def _verified(address: Address, authority: str | None) -> str:
 
 
 def _own(site: Site, name: str) -> list[str]:
-    told = ("proxy", "app", "host", "target", "address")
+    told = ("proxy", "app", "host", "target", "address", "certificate")
     return [
         f"backend gatepost_{name}",
         "    timeout server 5s",

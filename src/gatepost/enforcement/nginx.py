@@ -187,6 +187,7 @@ def _own(site: Site, name: str) -> list[str]:
         "    proxy_set_header X-Gatepost-Host $http_host;",
         "    proxy_set_header X-Gatepost-Target $request_uri;",
         "    proxy_set_header X-Gatepost-Address $remote_addr;",
+        "    proxy_set_header X-Gatepost-Certificate $ssl_client_escaped_cert;",
         "    proxy_set_header Cookie $http_cookie;",
         "    proxy_set_header Accept $http_accept;",
         "    proxy_intercept_errors off;",

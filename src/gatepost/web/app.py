@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, cast
 from litestar import Litestar, Router
 from litestar.di import Provide
 
+from gatepost.controlplane.access.identities import Identities
 from gatepost.controlplane.administration.services import Services  # noqa: TC001 - Litestar reads what it injects.
 from gatepost.web.access import ACCESS_ROUTES
 from gatepost.web.access_additions import ADDED_ACCESS_ROUTES
@@ -40,6 +41,7 @@ from gatepost.web.documentation import EnvelopeForAll, documentation, list_error
 from gatepost.web.enrollment import ENROLLMENT_ROUTES
 from gatepost.web.errors import answer_error
 from gatepost.web.front import Front
+from gatepost.web.logins import LoginApi
 from gatepost.web.management import MANAGEMENT_ROUTES
 from gatepost.web.parameters import provide_audit_filter, provide_log_filter, provide_wanted_results
 from gatepost.web.people import PEOPLE_ROUTES
@@ -64,7 +66,8 @@ def create_app(
 
     ``vouching`` lets agents vouch for browsers; None: none may.
     """
-    decisions = DecisionApi(access, around, vouching)
+    identities = Identities(services.storage, access, services.now)
+    decisions = DecisionApi(access, around, LoginApi(vouching, identities, around))
     return Front(cast("Application", create_routes(services, around.limits)), device, decisions, around)
 
 

@@ -33,7 +33,7 @@ from gatepost.controlplane.access.answers import CRASHED, NOT_ALLOWED, Answer
 from gatepost.core.reason import Reason
 from gatepost.enforcement.assertion import Signer, key_set
 from gatepost.errors import CredentialError, GatepostError, NotFoundError, StorageError, TooManyAttemptsError
-from gatepost.web.logins import TRIED, LoginApi
+from gatepost.web.logins import TRIED
 from gatepost.web.questions import read_question
 from gatepost.web.refusals import REFUSED, answer_refused, reply, tell_story, write_story
 from gatepost.web.surroundings import REQUEST
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from gatepost.controlplane.access.answers import Question
     from gatepost.controlplane.access.deciding import Access
-    from gatepost.controlplane.access.vouching import Vouching
+    from gatepost.web.logins import LoginApi
     from gatepost.web.refusals import Story
     from gatepost.web.surroundings import Surroundings
 
@@ -64,10 +64,10 @@ _log = structlog.get_logger("gatepost.access")
 class DecisionApi:
     """The ASGI application under ``/access/``."""
 
-    def __init__(self, access: Access, around: Surroundings, vouching: Vouching | None = None) -> None:
-        """Take the use cases; limits of credentials that do not count, counters, and under which name assertions are signed."""
+    def __init__(self, access: Access, around: Surroundings, logins: LoginApi) -> None:
+        """Take the use case; limits of credentials that do not count, counters, and under which name assertions are signed."""
         self._access = access
-        self._logins = None if vouching is None else LoginApi(vouching, around)
+        self._logins = logins
         self._limits = around.limits
         self._counters = around.counters
         self._issuer = around.issuer
@@ -82,7 +82,7 @@ class DecisionApi:
         if (keys := _KEYS.fullmatch(scope["path"])) is not None:
             await self._show_keys(keys[1], send)
             return
-        if self._logins is not None and self._logins.has(scope["path"]):
+        if self._logins.has(scope["path"]):
             await self._logins(scope, send)
             return
         status, headers, body = await self._answer(scope)
@@ -96,7 +96,7 @@ class DecisionApi:
 
         def refused(status: int, answer: Answer) -> _Reply:
             self._count(answer)
-            login = "" if question is None or self._logins is None else _login(question, answer)
+            login = _login(question, answer) if question is not None and self._logins.may_log_in else ""
             return _refuse(scope, status, tell_story(answer, reference, login, tried=_tried(question)))
 
         try:

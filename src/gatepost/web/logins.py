@@ -1,6 +1,6 @@
 """Where a browser comes by while its device's agent vouches for it: plain ASGI, below ``/access/``.
 
-    /access/v1/at                    behind a proxy: ``/cdn-cgi/access/login`` and ``…/callback`` of each host of an application
+    /access/v1/at                    ``/cdn-cgi/access/…`` of an application, by way of its proxy: login, callback, get-identity
     /access/v1/{account}/login       at the login host, which is the server's first public URL
     /access/v1/{account}/vouched     the same, where the agent sends the browser
 
@@ -25,11 +25,13 @@ from gatepost.web.cookies import set_cookie, split_cookies
 from gatepost.web.questions import read_question
 from gatepost.web.refusals import Story, reply
 from gatepost.web.surroundings import REQUEST
+from gatepost.wire.management.users import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
     from gatepost.controlplane.access.answers import Question
+    from gatepost.controlplane.access.identities import Identities
     from gatepost.controlplane.access.vouching import Vouching
     from gatepost.web.surroundings import Surroundings
 
@@ -48,19 +50,31 @@ _DRAWN: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _PARAMETERS: Final = 8
 _log = structlog.get_logger("gatepost.access")
 _Headers = list[tuple[bytes, bytes]]
+_Reply = tuple[int, _Headers, bytes]
+_Led = tuple[str, _Headers] | Turned
+"""Where a window goes on to, and the cookies that it gets; or why it does not."""
 
 
 class LoginApi:
-    """The ASGI application of these paths."""
+    """The ASGI application of these paths. Attempts are limited as those of decisions are: by the proxy's token alone.
 
-    def __init__(self, vouching: Vouching, around: Surroundings) -> None:
-        """Take the use case, and limits of those who guess."""
+    Everything else that may be wrong is sealed, and cannot be guessed.
+    """
+
+    def __init__(self, vouching: Vouching | None, identities: Identities, around: Surroundings) -> None:
+        """Take the use cases, and limits of those who guess tokens; without ``vouching`` there is no login."""
         self._vouching = vouching
+        self._identities = identities
         self._limits = around.limits
+
+    @property
+    def may_log_in(self) -> bool:
+        """Whether there is any login."""
+        return self._vouching is not None
 
     def has(self, path: str) -> bool:
         """Tell whether a path is one of these."""
-        return path == AT or _STEP.fullmatch(path) is not None
+        return path == AT or (self._vouching is not None and _STEP.fullmatch(path) is not None)
 
     async def __call__(self, scope: Scope, send: Send) -> None:
         """Answer one request."""
@@ -75,60 +89,69 @@ class LoginApi:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Scope) -> tuple[int, _Headers, bytes]:
+    async def _answer(self, scope: Scope) -> _Reply:
         if scope["method"] != "GET":
             return 405, [(b"allow", b"GET"), (b"content-length", b"0")], b""
         try:
-            self._limits.admit(scope, "")
-            told = await (self._at(scope) if scope["path"] == AT else self._step(scope))
+            if scope["path"] == AT:
+                return await self._at(scope)
+            return _lead(scope, await self._step(scope))
         except TooManyAttemptsError as error:
-            status, headers, body = _refuse(scope, 429, Reason.DEVICE_NOT_IDENTIFIED)
+            status, headers, body = _refuse(scope, 429, (Reason.PROXY_NOT_ALLOWED,))
             return status, [*headers, (b"retry-after", str(error.retry_after).encode())], body
         except StorageError as error:
             _log.error("cannot log in", reference=REQUEST.get(), detail=error.detail)
-            return _refuse(scope, 503, Reason.EVALUATION_CRASHED)
+            return _refuse(scope, 503, (Reason.EVALUATION_CRASHED,))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, nobody is let in and no traceback is shown.
             _log.exception("cannot log in", reference=REQUEST.get(), error=type(error).__name__)
-            return _refuse(scope, 403, Reason.EVALUATION_CRASHED)
-        return self._tell(scope, told)
+            return _refuse(scope, 403, (Reason.EVALUATION_CRASHED,))
 
-    def _tell(self, scope: Scope, told: tuple[str, _Headers] | Turned | None) -> tuple[int, _Headers, bytes]:
-        if told is None:
-            return 404, [(b"content-length", b"0")], b""
-        if isinstance(told, Turned):
-            self._limits.refused(scope, "")
-            _log.info("login refused", reference=REQUEST.get(), reasons=[told.reason], detail=told.detail)
-            return _refuse(scope, 403, told.reason)
-        location, cookies = told
-        return 303, [(b"location", location.encode()), (b"content-length", b"0"), *cookies], b""
-
-    async def _at(self, scope: Scope) -> tuple[str, _Headers] | Turned | None:
+    async def _at(self, scope: Scope) -> _Reply:
         """Answer at an application: what comes through its proxy."""
         question = read_question(scope, AT, REQUEST.get())
+        credential = "" if question is None else question.credential
+        self._limits.admit(scope, credential)
+        try:
+            answer = await self._at_application(scope, question)
+        except CredentialError as error:
+            self._limits.refused(scope, credential)
+            return _lead(scope, Turned(Reason.PROXY_NOT_ALLOWED, str(error)))
+        self._limits.counted(credential)
+        return answer
+
+    async def _at_application(self, scope: Scope, question: Question | None) -> _Reply:
         if question is None:
-            return Turned(Reason.PROXY_NOT_ALLOWED, "this is not what a proxy sends whose configuration is ours")
+            raise CredentialError("this is not what a proxy sends whose configuration is ours")
         path, _, query = question.target.partition("?")
         given = _parameters(query)
-        try:
-            if path == f"{AT_APPLICATION}login":
-                return await self._begin(question, read_target(given.get("to", "/")))
-            if path == f"{AT_APPLICATION}callback":
-                return await self._complete(question, given.get("code", ""))
-        except CredentialError:
-            return Turned(Reason.PROXY_NOT_ALLOWED, "this is no proxy's token that counts")
-        return None
+        wanted = msgspec.structs.replace(question, target=read_target(given.get("to", "/")))
+        if path == f"{AT_APPLICATION}get-identity":
+            return await self._identify(scope, wanted)
+        if path == f"{AT_APPLICATION}login" and self._vouching is not None:
+            return _lead(scope, await self._begin(self._vouching, wanted))
+        if path == f"{AT_APPLICATION}callback" and self._vouching is not None:
+            return _lead(scope, await self._complete(self._vouching, question, given.get("code", "")))
+        # Whoever asks for what is not here is no proxy of ours either, unless its token counts.
+        await asyncio.to_thread(self._identities.confirm, question)
+        return 404, [(b"content-length", b"0")], b""
 
-    async def _begin(self, question: Question, to: str) -> tuple[str, _Headers] | Turned:
-        state = self._known(question.cookies.get(_STATE, ""))
-        wanted = msgspec.structs.replace(question, target=to)
-        told = await asyncio.to_thread(self._vouching.begin, wanted, state)
+    async def _identify(self, scope: Scope, question: Question) -> _Reply:
+        told = await asyncio.to_thread(self._identities.find, question)
+        if not isinstance(told, Identity):
+            return _refuse(scope, 403, told)
+        body = msgspec.json.encode(told)
+        return 200, [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())], body
+
+    async def _begin(self, vouching: Vouching, question: Question) -> _Led:
+        state = _known(vouching, question.cookies.get(_STATE, ""))
+        told = await asyncio.to_thread(vouching.begin, question, state)
         if isinstance(told, Turned):
             return told
         return told, [set_cookie(_STATE, state, LOGIN_FOR // 1000), set_cookie(TRIED, "1", TRIED_FOR)]
 
-    async def _complete(self, question: Question, code: str) -> tuple[str, _Headers] | Turned:
+    async def _complete(self, vouching: Vouching, question: Question, code: str) -> _Led:
         state = question.cookies.get(_STATE, "")
-        told = await asyncio.to_thread(self._vouching.complete, question, code, state)
+        told = await asyncio.to_thread(vouching.complete, question, code, state)
         if isinstance(told, Turned):
             return told
         if isinstance(told, str):
@@ -136,28 +159,40 @@ class LoginApi:
         _log.info("login", reference=REQUEST.get(), application=told.app_id, registration=told.registration_id)
         return told.to, [set_cookie(told.app_id, told.session, SESSION_FOR // 1000), set_cookie(TRIED, "", 0)]
 
-    async def _step(self, scope: Scope) -> tuple[str, _Headers] | Turned:
+    async def _step(self, scope: Scope) -> _Led:
         """Answer at the login host."""
-        found = _STEP.fullmatch(scope["path"])
-        account_id, step = ("", "") if found is None else found.groups()
+        found, vouching = _STEP.fullmatch(scope["path"]), self._vouching
+        if found is None or vouching is None:
+            return Turned(Reason.DEVICE_NOT_IDENTIFIED, "there is no login")
+        account_id, step = found.groups()
         given = _parameters(scope.get("query_string", b"").decode("latin-1"))
         _, cookies = split_cookies(_cookie(scope))
-        if step == "login":
-            browser = self._known(cookies.get(_BROWSER, ""))
-            told = await asyncio.to_thread(self._vouching.challenge, account_id, given.get("request", ""), browser)
-            return told if isinstance(told, Turned) else (told, [set_cookie(_BROWSER, browser, LOGIN_FOR // 1000)])
         browser = cookies.get(_BROWSER, "")
-        told = await asyncio.to_thread(self._vouching.vouched, account_id, given.get("voucher", ""), browser)
+        if step == "login":
+            browser = _known(vouching, browser)
+            told = await asyncio.to_thread(vouching.challenge, account_id, given.get("request", ""), browser)
+            return told if isinstance(told, Turned) else (told, [set_cookie(_BROWSER, browser, LOGIN_FOR // 1000)])
+        told = await asyncio.to_thread(vouching.vouched, account_id, given.get("voucher", ""), browser)
         return told if isinstance(told, Turned) else (told, [])
 
-    def _known(self, cookie: str) -> str:
-        """Return the browser's own cookie, so that two of its windows do not take each other's; or a new one."""
-        return cookie if _DRAWN.fullmatch(cookie) else self._vouching.draw()
+
+def _known(vouching: Vouching, cookie: str) -> str:
+    """Return the browser's own cookie, so that two of its windows do not take each other's; or a new one."""
+    return cookie if _DRAWN.fullmatch(cookie) else vouching.draw()
 
 
-def _refuse(scope: Scope, status: int, reason: Reason) -> tuple[int, _Headers, bytes]:
+def _lead(scope: Scope, told: _Led) -> _Reply:
+    """Lead a window on, or refuse it."""
+    if isinstance(told, Turned):
+        _log.info("login refused", reference=REQUEST.get(), reasons=[told.reason], detail=told.detail)
+        return _refuse(scope, 403, (told.reason,))
+    location, cookies = told
+    return 303, [(b"location", location.encode()), (b"content-length", b"0"), *cookies], b""
+
+
+def _refuse(scope: Scope, status: int, reasons: tuple[Reason, ...]) -> _Reply:
     accept = dict(scope["headers"]).get(b"accept", b"")
-    headers, body = reply(Story(reasons=(reason,), reference=REQUEST.get()), accept)
+    headers, body = reply(Story(reasons=reasons, reference=REQUEST.get()), accept)
     return status, headers, body
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from gatepost.controlplane.administration.history import Subject, counts_now, subject_of
+from gatepost.controlplane.ports import UserFilter
 from gatepost.core.evaluation import Status
 from gatepost.core.reason import Reason
 from gatepost.errors import NotFoundError
@@ -15,7 +16,7 @@ from gatepost.wire.management.users import Identity, PostureOfDevice, SeenDevice
 
 if TYPE_CHECKING:
     from gatepost.controlplane.administration.services import Services
-    from gatepost.controlplane.ports import Account, Records, Registration, StoredCheck, StoredResult, User, UserFilter
+    from gatepost.controlplane.ports import Account, Records, Registration, Storage, StoredCheck, StoredResult, User
 
 _KIND: Final = "user"
 
@@ -41,24 +42,52 @@ def find_user(services: Services, account: int, user_id: str) -> UserObject:
 
 def find_identity(services: Services, account: Account, user_id: str) -> Identity:
     """Return a person as last seen; raises `NotFoundError`."""
-    now = services.now()
     with services.storage.reading() as records:
         user = _find(records, account.number, user_id)
         live = _live(records, user)
         last = max(live, key=lambda item: (item.last_seen_at, item.number), default=None)
-        results = () if last is None else records.results.find(account.number, last.number)
-        checks = {check.number: check for check in records.checks.all(account.number)} if results else {}
+        return _identity(records, account, user, live, last, services.now())
+
+
+def find_identity_on(storage: Storage, account_id: str, registration_id: str, now: int) -> Identity:
+    """Return the person of one registration, with the posture of that device; raises `NotFoundError`, StorageError.
+
+    Where the device is enrolled to nobody the words of a person are empty.
+    """
+    with storage.reading() as records:
+        account = records.accounts.find(account_id)
+        found = None if account is None else records.devices.find(account.number, registration_id)
+        if account is None or found is None or not found.counts:
+            raise NotFoundError("registration", registration_id)
+        wanted = UserFilter(email=found.user_email)
+        users = records.users.search(account.number, wanted, 0, 1) if found.user_email else ()
+        user = users[0] if users else None
+        live = (found,) if user is None else _live(records, user)
+        return _identity(records, account, user, live, found, now)
+
+
+def _identity(
+    records: Records,
+    account: Account,
+    user: User | None,
+    live: tuple[Registration, ...],
+    last: Registration | None,
+    now: int,
+) -> Identity:
+    results = () if last is None else records.results.find(account.number, last.number)
+    checks = {check.number: check for check in records.checks.all(account.number)} if results else {}
     posture = {
         checks[item.check].id: _posture(item, checks[item.check], last, now)
         for item in results
         if item.check in checks and last is not None
     }
+    user_id = "" if user is None else user.id
     return Identity(
-        id=user.id,
-        user_uuid=user.id,
+        id=user_id,
+        user_uuid=user_id,
         account_id=account.public_id,
-        email=user.email,
-        name=user.name,
+        email="" if user is None else user.email,
+        name="" if user is None else user.name,
         iat=None if last is None else last.last_seen_at // 1000,
         device_id=None if last is None else last.device.id,
         registration_id=None if last is None else last.id,
