@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from gatepost.core.possession import build_statement, issue_nonce
 from gatepost.web import device as device_routes
-from gatepost.wire import checks, device, jws, vouch
+from gatepost.wire import checks, device, device_token, jws, vouch
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "wire.md").read_text(encoding="utf-8")
 PARTS = re.split(r"(?m)^#{2,3} (.*)$", PAGE)
@@ -25,6 +25,9 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "Sync": device.Sync,
     "Wait": device.Wait,
     "Vouch": vouch.Vouch,
+    "Token request": device_token.TokenRequest,
+    "Issued token": device_token.IssuedToken,
+    "Proof": device_token.Proof,
     "Report": device.Report,
     "Answer": device.CheckAnswer,
     "Candidate": device.PlacedCandidate,
@@ -56,9 +59,12 @@ def test_each_document_of_the_wire_has_its_heading() -> None:
     """What a later release adds is found here."""
     defined = {
         item
-        for module in (device, checks, vouch)
+        for module in (device, checks, vouch, device_token)
         for item in vars(module).values()
-        if isinstance(item, type) and issubclass(item, msgspec.Struct) and item.__module__ == module.__name__
+        if isinstance(item, type)
+        and issubclass(item, msgspec.Struct)
+        and item.__module__ == module.__name__
+        and not item.__name__.startswith("_")
     }
     assert set() == defined - {*DOCUMENTS.values(), *SHOWN_WITHIN.values()}
 

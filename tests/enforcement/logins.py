@@ -123,3 +123,27 @@ def run_login(edge: Edge) -> None:
     for target in ("/cdn-cgi/access/", "/cdn-cgi/access/other", "/cdn-cgi/access/callback?code=e30.AAAA"):
         assert edge.get(edge.device, target=target).status in {403, 404}, target
     assert before == len(edge.application.reached)
+
+
+def run_program(edge: Edge) -> None:
+    """Let a program in by the device's token: once for each proof, for what that is for, and hidden from the application."""
+    target = "/api?x=1"
+    with edge.agent.running():
+        url = f"https://{_host(edge)}{target}"
+        given = [edge.agent.run("token", "--url", url) for _ in range(2)]
+    assert [0, 0] == [ended.code for ended in given], given[0].stderr
+    first, second = [ended.stdout.splitlines() for ended in given]
+    host = _host(edge)
+    assert 200 == edge.get(None, *first, target=target, host=host).status
+    reached = edge.application.reached[-1]
+    assert [["token"], [], []] == [
+        [value for value in reached.named(name) if value]
+        for name in ("X-Gatepost-Binding", "Gatepost-Token", "Gatepost-DPoP")
+    ]
+    before = len(edge.application.reached)
+    for lines, elsewhere in ((first, target), (second, "/other"), ([second[0]], target), ([second[1]], target)):
+        assert 403 == edge.get(None, *lines, target=elsewhere, host=host).status
+    head = [f"POST {target} HTTP/1.1", f"Host: {host}", "Connection: close", "Content-Length: 0", *second]
+    assert 403 == edge.send("".join(f"{line}\r\n" for line in head).encode() + b"\r\n").status
+    assert before == len(edge.application.reached)
+    assert 200 == edge.get(None, *second, target=target, host=host).status

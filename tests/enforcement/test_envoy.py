@@ -9,7 +9,7 @@ import pytest
 from tests.certificates import CertificateAuthority
 from tests.enforcement.edge import BODY, HOST, Edge, edge, start_envoy
 from tests.enforcement.failures import run_failures
-from tests.enforcement.logins import run_login
+from tests.enforcement.logins import run_login, run_program
 from tests.enforcement.matrix import run_attacks
 from tests.enforcement.relay import pretending
 
@@ -46,6 +46,11 @@ def test_a_managed_device_reaches_the_application_and_nobody_else_does(envoy: Ed
 def test_a_browser_is_known_for_which_the_devices_agent_vouches(envoy: Edge) -> None:
     """See `tests.enforcement.logins`."""
     run_login(envoy)
+
+
+def test_a_program_is_known_by_the_devices_token(envoy: Edge) -> None:
+    """See `tests.enforcement.logins`."""
+    run_program(envoy)
 
 
 def test_every_attack_is_refused_and_its_honest_twin_is_not(envoy: Edge) -> None:

@@ -23,7 +23,7 @@ from gatepost.core.possession import (
     issue_nonce,
 )
 from gatepost.core.reason import Reason
-from gatepost.wire import checks, device, jws, log_file, vouch
+from gatepost.wire import checks, device, device_token, jws, log_file, vouch
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -133,6 +133,7 @@ CERTIFIED_ENROLLMENT = device.CertifiedEnrollment(
 )
 SYNC = device.Sync(aud=AUDIENCE, checks_version=7)
 WAIT = device.Wait(aud=AUDIENCE, checks_version=7)
+TOKEN_REQUEST = device_token.TokenRequest(aud=AUDIENCE)
 VOUCH = vouch.Vouch(aud=AUDIENCE, challenge="eyJ0eXBlIjoiY2hhbGxlbmdlIn0.zc3N")
 REPORT = device.Report(
     aud=AUDIENCE,
@@ -157,6 +158,7 @@ SIGNED = {
     jws.Kind.SYNC: SYNC,
     jws.Kind.WAIT: WAIT,
     jws.Kind.VOUCH: VOUCH,
+    jws.Kind.TOKEN: TOKEN_REQUEST,
     jws.Kind.REPORT: REPORT,
     jws.Kind.CHECKS: CHECKS,
     jws.Kind.CHECKPOINT: CHECKPOINT,

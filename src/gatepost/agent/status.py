@@ -130,6 +130,14 @@ class StatusFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def prepare(self) -> None:
+        """Make the folder where there is none."""
+        try:
+            with self._open():
+                pass
+        except OSError as error:
+            raise StateError(str(self._folder), f"cannot be made: {error.strerror}") from error
+
     def save(self, last: LastCycle) -> None:
         """Put the last cycle in the place of the one before, whole."""
         try:

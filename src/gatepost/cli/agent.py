@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TypedDict, Unpack
 
@@ -16,6 +18,7 @@ from gatepost.agent.certified import Witness, enroll_by_certificate, first_certi
 from gatepost.agent.cycle import Agent, Disclosure
 from gatepost.agent.cycle import enroll as enroll_device
 from gatepost.agent.host import Host, read_host
+from gatepost.agent.programs import SOCKET, Asked, Minter, ProgramListener, ask_agent
 from gatepost.agent.supervisor import Supervisor
 from gatepost.agent.wake import Bell
 from gatepost.agent.watch import StoreWatch
@@ -155,7 +158,9 @@ def run(*, once: bool, state: Path, config: Path | None, form: str) -> None:
             last = one_cycle(worker, status_folder(state))
             _end_with(last, form)
         begin = (watch.begin, allowance.begin)
-        parts = Parts(bell=bell, watch=watch, supervisor=supervisor, begin=begin, browsers=_browsers(folder, settings))
+        parts = Parts(
+            bell=bell, watch=watch, supervisor=supervisor, begin=begin, listeners=_listeners(folder, settings, server)
+        )
         serve(worker, parts, status_folder(state))
 
 
@@ -191,6 +196,21 @@ def doctor(state: Path, config: Path | None, bundle: Path | None, form: str) -> 
 
 
 @agent.command()
+@click.option("--url", required=True, help="The address that the program is about to ask for.")
+@click.option("--method", default="GET", show_default=True, help="The request's method.")
+@_state_option
+@_format_option
+def token(*, url: str, method: str, state: Path, form: str) -> None:
+    """Print the headers by which a program on this device is known, for one request: a token, and the proof for it."""
+    headers = ask_agent(_socket_of(state), Asked(url=url, method=method))
+    if form == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(headers)).decode())
+        return
+    for name, value in headers.items():
+        click.echo(f"{name}: {value}")
+
+
+@agent.command()
 @_state_option
 def unenroll(state: Path) -> None:
     """Forget the enrolment and remove the device's key; the server keeps its record until it is revoked there."""
@@ -204,12 +224,38 @@ def unenroll(state: Path) -> None:
     click.echo(f"this device is no longer enrolled with {server}")
 
 
-def _browsers(folder: StateFolder, settings: AgentSettings) -> BrowserListener | None:
-    """Return what vouches for browsers; None where nothing is to."""
+def _listeners(
+    folder: StateFolder, settings: AgentSettings, server: Server
+) -> tuple[BrowserListener | ProgramListener, ...]:
+    """Return what waits for browsers, where anything is to, and for programs."""
+    key, enrolled = folder.load_key(), folder.load_registration()
+
+    def tell(line: str) -> None:
+        click.echo(f"gatepost: {line}", err=True)
+
+    minter = Minter(key, enrolled, server.token, time.monotonic, secrets.token_bytes)
+    users = frozenset(map(_uid, settings.token_users))
+    programs = ProgramListener(minter, _socket_of(folder.path), users, tell)
     if not settings.browser_port:
-        return None
-    voucher = Voucher(folder.load_key(), folder.load_registration())
-    return BrowserListener(voucher, settings.browser_port, lambda line: click.echo(f"gatepost: {line}", err=True))
+        return (programs,)
+    return (BrowserListener(Voucher(key, enrolled), settings.browser_port, tell), programs)
+
+
+def _socket_of(state: Path) -> Path:
+    return Path(f"{state}-status") / SOCKET
+
+
+def _uid(name: str) -> int:
+    """Return the uid of a name of the settings; raises `InputError` for one that nobody has."""
+    if name.isascii() and name.isdigit():
+        return int(name)
+    # Imported here: a Windows has none, and only settings that name somebody need it.
+    import pwd
+
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise InputError("token_users", f"names {name!r}, whom this device does not know", "names or uids") from None
 
 
 def _token(path: Path | None) -> str:

@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from gatepost.agent.browsers import BrowserListener
+from gatepost.agent.programs import ProgramListener
 from gatepost.agent.service import SLICE, Clocks, Service
 from gatepost.agent.status import LastCycle, StatusFolder, describe_cycle, describe_refusal
 from gatepost.agent.supervisor import Supervisor
@@ -67,7 +68,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     supervisor: Supervisor
     begin: tuple[Callable[[], None], ...]
     """Called when a cycle begins."""
-    browsers: BrowserListener | None = None
+    listeners: tuple[BrowserListener | ProgramListener, ...] = ()
+    """What waits for browsers and programs on this device."""
 
 
 def serve(worker: Agent, parts: Parts, folder: StatusFolder) -> None:
@@ -94,14 +96,15 @@ def serve(worker: Agent, parts: Parts, folder: StatusFolder) -> None:
         _say(f"{explain_error(error)[1]}; again in {pause:.0f} s", supervisor)
 
     NetworkWatch(bell).start()
-    if parts.browsers is not None:
-        parts.browsers.start()
+    folder.prepare()
+    for listener in parts.listeners:
+        listener.start()
     clocks = Clocks(running=time.monotonic, elapsed=_elapsed, slice=_slice(os.environ.get("WATCHDOG_USEC", "")))
     # Spreads load, keeps no secret.
     Service(cycle, bell, clocks, random.uniform, tell, supervisor.alive).run()
     supervisor.stopping()
-    if parts.browsers is not None:
-        parts.browsers.stop()
+    for listener in parts.listeners:
+        listener.stop()
     watch.stop()
 
 

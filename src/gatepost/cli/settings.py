@@ -28,6 +28,8 @@ class AgentSettings(PlaceSettings, frozen=True, kw_only=True):
     """Facts that replace what the host says: serial_number, hostname, device_uuid."""
     browser_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = AGENT_PORT
     """Where the agent listens on 127.0.0.1, to vouch for browsers; 0: it does not."""
+    token_users: tuple[str, ...] = ()
+    """Names or uids of those who get tokens for their programs, besides root and the agent's own account."""
     disclosure: Literal["nearby", "counts"] = "nearby"
     """What a report says of certificates of other issuers: which are one step away, or their number alone."""
 

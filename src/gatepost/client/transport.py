@@ -25,6 +25,7 @@ from gatepost.errors import (
     TransportError,
 )
 from gatepost.wire.device import NOT_SHOWN, Acknowledgement, Called, Challenged, Enrolled, Refusal, Synced
+from gatepost.wire.device_token import IssuedToken
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -145,6 +146,10 @@ class Server:
     def wait(self, document: bytes) -> Called:
         """Ask to be called; the server answers within a minute."""
         return self._post("/device/v1/wait", document, Called, {})
+
+    def token(self, document: bytes) -> IssuedToken:
+        """Ask for a token for this device's programs."""
+        return self._post("/device/v1/token", document, IssuedToken, {})
 
     def probe(self) -> datetime | None:
         """Ask for a sign of life; return the server's time, if it says it. Raises `TransportError`."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from gatepost.controlplane.access.sealing import DeviceToken, derive_secret, seal
 from gatepost.controlplane.appraisal import Subject
 from gatepost.controlplane.checks import compile_check, parse_options
 from gatepost.controlplane.counters import UNCOUNTED
@@ -39,6 +40,7 @@ from gatepost.wire.device import (
     decode,
     facts_to_core,
 )
+from gatepost.wire.device_token import IssuedToken, TokenRequest
 from gatepost.wire.management.check_options import Sharing
 from gatepost.wire.management.enrollment import FactRule
 
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _S = TypeVar("_S")
 
+TOKEN_FOR: Final = 300
+"""Seconds for which a device's token for its programs is good."""
 DEFAULT_SCHEDULE: Final = 300
 """Seconds between reports of a device that has no check."""
 
@@ -96,6 +100,20 @@ class Posture:
         request = decode(signed.payload, Wait)
         check_audience(request.aud, view.audiences)
         return registration, request.checks_version, view.version
+
+    def issue_token(self, document: bytes) -> IssuedToken:
+        """Issue a token to a device, for its programs: good for five minutes, and with proofs of the device's key alone."""
+        signed = jws.split(jws.Kind.TOKEN, document)
+        with self._storage.reading() as records:
+            registration = self._registered(records, signed)
+            view = self.view(records, registration.account)
+        check_audience(decode(signed.payload, TokenRequest).aud, view.audiences)
+        now = self._now()
+        token = DeviceToken(
+            registration_id=registration.id, thumbprint=signed.thumbprint.hex(), ends_at=now + TOKEN_FOR * 1000
+        )
+        text = seal(derive_secret(view.keys.nonce_secret), token)
+        return IssuedToken(token=text, issued_at=now, expires_in=TOKEN_FOR)
 
     def judge(self, records: Records, document: bytes) -> Judged:
         """Judge one report; raises `InputError` or `ReportRefusedError`. Writes nothing."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gatepost.enforcement.site import ASKED, BLANKED, OWN, TOLD, UNAVAILABLE
+from gatepost.enforcement.site import ASKED, BLANKED, FOR_US, OWN, TOLD, UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -171,6 +171,7 @@ def _ours(site: Site) -> list[dict[str, Any]]:
     told = {
         "app": site.app,
         "host": "%REQ(:AUTHORITY)%",
+        "method": "%REQ(:METHOD)%",
         "address": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
         "certificate": "%DOWNSTREAM_PEER_CERT%",
     }
@@ -211,8 +212,8 @@ def _own(site: Site) -> dict[str, Any]:
 
 
 def _asking(site: Site) -> dict[str, Any]:
-    asked = [f"x-gatepost-{name}" for name in ("app", "host", "address", "certificate")]
-    handed_on = [*asked, "accept", "cookie", "cf-access-client-id", "cf-access-client-secret"]
+    asked = [f"x-gatepost-{name}" for name in ("app", "host", "method", "address", "certificate")]
+    handed_on = [*asked, "accept", "cookie", *(name.lower() for name in FOR_US)]
     return {
         "name": "envoy.filters.http.ext_authz",
         "typed_config": {

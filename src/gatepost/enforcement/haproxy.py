@@ -44,11 +44,13 @@ core.register_action("gatepost", {"http-req"}, function(txn)
     local server = txn:get_var("txn.gatepost_server")
     local destination = txn:get_var("txn.gatepost_destination")
     local asked = {["host"] = known(txn, "authority")}
-    for _, name in ipairs({"proxy", "app", "host", "target", "address", "certificate"}) do
+    for _, name in ipairs({"proxy", "app", "host", "target", "method", "address", "certificate"}) do
         asked["x-gatepost-" .. name] = known(txn, name)
     end
     asked["cf-access-client-id"] = known(txn, "client_id")
     asked["cf-access-client-secret"] = known(txn, "client_secret")
+    asked["gatepost-token"] = known(txn, "token")
+    asked["gatepost-dpop"] = known(txn, "proof")
     asked["cookie"] = known(txn, "cookie")
     local decision = core.httpclient():get{
         url = server .. "/access/v1/decide", headers = asked, dst = destination, timeout = 700
@@ -196,6 +198,9 @@ def _asking(site: Site) -> list[str]:
         "http-request set-var(txn.gatepost_accept) req.hdr(accept)",
         "http-request set-var(txn.gatepost_client_id) req.hdr(cf-access-client-id)",
         "http-request set-var(txn.gatepost_client_secret) req.hdr(cf-access-client-secret)",
+        "http-request set-var(txn.gatepost_method) method",
+        "http-request set-var(txn.gatepost_token) req.fhdr(gatepost-token)",
+        "http-request set-var(txn.gatepost_proof) req.fhdr(gatepost-dpop)",
         "http-request set-var(txn.gatepost_cookie) req.fhdr(cookie)",
         "http-request del-header x-gatepost- -m beg",
         "# Where browsers come by for which their device's agent vouches.",

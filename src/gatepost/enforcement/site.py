@@ -25,10 +25,12 @@ UNAVAILABLE: Final = (
 _LAST_PORT: Final = 65_535
 TOLD: Final = ("Assertion", "Reference", "Policy", "Registration", "Email", "Binding", "Evidence", "Reasons")
 """What a decision tells of who asks, as headers that an application reads: ``X-Gatepost-Email`` and so on."""
-ASKED: Final = ("Proxy", "App", "Host", "Target", "Address", "Certificate", "Fingerprint", "Page", "Cookie")
+ASKED: Final = ("Proxy", "App", "Host", "Target", "Address", "Certificate", "Fingerprint", "Page", "Cookie", "Method")
 """The other headers of ours: no application has any use for them."""
 OWN: Final = "/cdn-cgi/access/"
 """Below this path each host of an application is Gatepost's own: there browsers come by that are to be known."""
+FOR_US: Final = ("CF-Access-Client-Id", "CF-Access-Client-Secret", "Gatepost-Token", "Gatepost-DPoP")
+"""What clients say to Gatepost alone."""
 BLANKED: Final = (
     "Forwarded",
     "X-Forwarded-Client-Cert",
@@ -37,8 +39,7 @@ BLANKED: Final = (
     "SSL-Client-Cert",
     "Client-Cert",
     "Client-Cert-Chain",
-    "CF-Access-Client-Id",
-    "CF-Access-Client-Secret",
+    *FOR_US,
     "CF-Access-Jwt-Assertion",
     "CF-Access-Authenticated-User-Email",
     "Cf-Connecting-Ip",

@@ -14,6 +14,8 @@ has, is a refusal, since a client could have sent it. The body is never read.
     X-Gatepost-Address        the client's address
     X-Gatepost-Certificate    of the TLS connection: escaped PEM, or base64 of DER; empty: there is none
     X-Gatepost-Fingerprint    the same by its SHA-256 in hex, where a proxy has no more
+    X-Gatepost-Method         the request's method
+    Gatepost-Token, Gatepost-DPoP    a device's token for its programs and the proof for this request, as the client sent them
     Cookie                    as the client sent it; who is let in gets it back without ours, as X-Gatepost-Cookie
     X-Gatepost-Answer         "page": a refusal is to be the page itself, and who is let in hears 200, as Envoy wants both
     CF-Access-Client-Id, CF-Access-Client-Secret    a service token, as the client sent it

@@ -109,6 +109,7 @@ class DeviceApi:
             "/device/v1/sync": self._sync,
             _REPORT: self._report,
             "/device/v1/wait": self._wait,
+            "/device/v1/token": self._token,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -194,6 +195,9 @@ class DeviceApi:
     async def _wait(self, _scope: Scope, body: bytes) -> object:
         registration, known, current = await asyncio.to_thread(self._use.posture.admit, body)
         return await self._use.calls.wait(registration, known, current)
+
+    async def _token(self, _scope: Scope, body: bytes) -> object:
+        return await asyncio.to_thread(self._use.posture.issue_token, body)
 
 
 async def _read(receive: Receive, here: _Here) -> bytes | None:

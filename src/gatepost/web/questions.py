@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 _OURS: Final = b"x-gatepost-"
 _NEEDED: Final = ("proxy", "app", "host", "address")
-_KNOWN: Final = frozenset({*_NEEDED, "target", "certificate", "fingerprint", "answer"})
+_KNOWN: Final = frozenset({*_NEEDED, "target", "certificate", "fingerprint", "answer", "method"})
 _KEYS_BY_NAME: Final = {_OURS + name.encode(): name for name in _KNOWN} | {
     b"cf-access-client-id": "client-id",
     b"cf-access-client-secret": "client-secret",
     b"cookie": "cookie",
+    b"gatepost-token": "token",
+    b"gatepost-dpop": "proof",
 }
 _VISIBLE: Final = re.compile(rb"[\x20-\x7e\t]*")
 _COOKIES: Final = re.compile(rb"[\x20-\x7e\t\x80-\xff]*")
@@ -65,6 +67,9 @@ def read_question(scope: Scope, route: str, reference: str = "") -> Question | N
         certificate_der=der or None,
         client_id=told.get("client-id", ""),
         client_secret=told.get("client-secret", ""),
+        method=told.get("method", ""),
+        token=told.get("token", ""),
+        proof=told.get("proof", ""),
         cookies=ours,
         others=others,
     )

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from gatepost.errors import InputError
 
+PrivateKey = ec.EllipticCurvePrivateKey
 _HALF: Final = 32
 POINT_LENGTH: Final = 65
 """Bytes of an uncompressed P-256 point: 04, x, y."""
@@ -44,6 +45,7 @@ class Kind(StrEnum):
     REPORT = "gatepost-report+jwt"
     WAIT = "gatepost-wait+jwt"
     VOUCH = "gatepost-vouch+jwt"
+    TOKEN = "gatepost-token+jwt"  # noqa: S105 - the name of a document that asks for one.
     CHECKS = "gatepost-checks+jwt"
     CHECKPOINT = "gatepost-checkpoint+jwt"
 
@@ -115,7 +117,11 @@ def from_jwk(key: JsonWebKey, field: str) -> bytes:
 
 def sign(kind: Kind, payload: bytes, key: ec.EllipticCurvePrivateKey, key_thumbprint: bytes) -> bytes:
     """Sign ``payload`` and return the compact form."""
-    header = _header(kind, encode_base64url(key_thumbprint))
+    return sign_compact(_header(kind, encode_base64url(key_thumbprint)), payload, key)
+
+
+def sign_compact(header: bytes, payload: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Sign ``payload`` under an encoded header, and return the compact form."""
     signing_input = header + b"." + encode_base64url(payload).encode()
     r, s = decode_dss_signature(key.sign(signing_input, _SHA256))
     signature = r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
@@ -124,6 +130,12 @@ def sign(kind: Kind, payload: bytes, key: ec.EllipticCurvePrivateKey, key_thumbp
 
 def split(kind: Kind, document: bytes) -> Signed:
     """Take the compact form apart; raises `InputError`. Nothing in it may be believed before `verify`."""
+    header, payload, signing_input, signature = split_compact(document)
+    return Signed(_thumbprint_in(kind, header), payload, signing_input, signature)
+
+
+def split_compact(document: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Take any compact form apart: the encoded header, the payload, what is signed, and the signature; raises `InputError`."""
     parts = document.split(b".")
     if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature.
         raise InputError("body", "is not a compact JWS", "three base64url parts with dots between")
@@ -133,7 +145,7 @@ def split(kind: Kind, document: bytes) -> Signed:
     decoded = decode_base64url(signature, "signature")
     if len(decoded) != 2 * _HALF:
         raise InputError("signature", f"has {len(decoded)} bytes", "64, as ES256 makes them")
-    return Signed(_thumbprint_in(kind, header), decode_base64url(payload, "payload"), header + b"." + payload, decoded)
+    return header, decode_base64url(payload, "payload"), header + b"." + payload, decoded
 
 
 def verify(signed: Signed, point: bytes) -> bool:

@@ -37,6 +37,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     certificate_der: bytes | None = None
     client_id: str = ""
     client_secret: str = ""
+    method: str = ""
+    token: str = ""
+    """A device's token for its programs, and with it the proof for this request."""
+    proof: str = ""
     cookies: dict[str, str] = {}
     """The client's cookies of ours by their names: a sealed session by the id of its application."""
     others: str = ""

@@ -28,16 +28,17 @@ from gatepost.controlplane.access.identifying import (
     common_names,
     find_service_token,
     identify_device,
-    identify_session,
+    identify_registration,
     standings_of,
 )
 from gatepost.controlplane.access.memory import KnownDevice, read_grounds, session_key
+from gatepost.controlplane.access.programs import Program, find_program
 from gatepost.controlplane.access.sealing import Session, unseal
 from gatepost.controlplane.access.signing_keys import SigningKeys, provide_signing_keys, read_signing_keys
 from gatepost.controlplane.access.view import AccessView, read_versions, read_view
 from gatepost.core.decision import CompiledApplication, Verdict, decide
 from gatepost.core.matching import Asker
-from gatepost.core.policy import Posture
+from gatepost.core.policy import Binding, Posture
 from gatepost.errors import CredentialError, NotFoundError, StorageError
 from gatepost.wire.management.tokens import TokenKind
 
@@ -74,7 +75,7 @@ class Access:
 
     def recall(self, question: Question) -> Answer | None:
         """Answer one question from memory, at once; None: it must be decided. Nobody is refused from memory."""
-        known = None if self._memory is None else self._memory.recall(_digest(question))
+        known = None if self._memory is None or question.token else self._memory.recall(_digest(question))
         if known is None:
             return None
         now = self._now()
@@ -100,6 +101,7 @@ class Access:
 
         Raises `CredentialError` where no proxy's token counts, and StorageError where the database cannot be read.
         """
+        program = self._program(question)
         now = self._now()
         with self._storage.reading() as records:
             token = records.tokens.find(_digest(question))
@@ -107,7 +109,7 @@ class Access:
                 raise CredentialError("this is no proxy's token that counts")
             answer = CRASHED
             try:
-                answer, device = self._judge(records, token, question, now)
+                answer, device = self._judge(records, token, question, now, program)
                 keys = self._known_keys(records, token.account, now)
             finally:
                 self._recorder.note(token.account, line_of(token, question, answer, now))
@@ -119,15 +121,26 @@ class Access:
                 self._asking.ask(device)
         return answer
 
+    def _program(self, question: Question) -> Program | None:
+        """Return the device of a program that shows a token with a proof, which is spent with it."""
+        if not question.token:
+            return None
+        _, view = self.open(question)
+        found = find_program(view, question, self._now())
+        if found is None:
+            return None
+        with self._storage.writing() as records:
+            return found if records.spent.spend(found.proof, found.ends_at) else None
+
     def _judge(
-        self, records: Records, token: Token, question: Question, now: int
+        self, records: Records, token: Token, question: Question, now: int, program: Program | None
     ) -> tuple[Answer, Registration | None]:
         """Judge one question, and say which device asked."""
         view = self._view(records, token.account)
         found = find_application(view, token, question)
         if found is None:
             return NOT_ALLOWED, None
-        identified, key = _identify(records, view, found, question, now)
+        identified, key = _identify(records, view, found, question, now, program)
         registration = identified.registration
         standings = {} if registration is None else standings_of(records, view, registration)
         device = KnownDevice(identified, standings, now)
@@ -224,12 +237,21 @@ def _session(view: AccessView, found: CompiledApplication, question: Question, n
 
 
 def _identify(
-    records: Records, view: AccessView, found: CompiledApplication, question: Question, now: int
+    records: Records,
+    view: AccessView,
+    found: CompiledApplication,
+    question: Question,
+    now: int,
+    program: Program | None,
 ) -> tuple[Identified, bytes | None]:
-    """Say which device asks, and by which key that is kept: by the connection's certificate, or else by a session."""
+    """Say which device asks, and by which key that is kept: by the certificate of the connection, a session, or a proof."""
     identified = identify_device(records, view.account, question.certificate, now)
     if identified.registration is None and (session := _session(view, found, question, now)) is not None:
-        return identify_session(records, view.account, session), session_key(session)
+        return identify_registration(records, view.account, session.registration_id, Binding.AGENT), session_key(
+            session
+        )
+    if identified.registration is None and program is not None:
+        return identify_registration(records, view.account, program.registration_id, Binding.TOKEN), None
     return identified, question.certificate
 
 

@@ -21,7 +21,6 @@ from gatepost.core.policy import Binding
 from gatepost.core.reason import Reason
 
 if TYPE_CHECKING:
-    from gatepost.controlplane.access.sealing import Session
     from gatepost.controlplane.access.view import AccessView, Asked
     from gatepost.controlplane.ports import Records, StoredResult
 
@@ -60,11 +59,11 @@ def identify_device(records: Records, account: int, certificate: bytes | None, n
     return Identified(found, Binding.MUTUAL_TLS, until=ends_at if ends_at > now else None)
 
 
-def identify_session(records: Records, account: int, session: Session) -> Identified:
-    """Return the device whose agent vouched for a browser, while that device counts."""
-    found = records.devices.find(account, session.registration_id)
+def identify_registration(records: Records, account: int, registration_id: str, binding: Binding) -> Identified:
+    """Return a device that is known by its id, while it counts: its agent vouched, or signed for a program."""
+    found = records.devices.find(account, registration_id)
     absence = why_it_does_not_count(found)
-    return Identified(found, Binding.AGENT) if absence is None else Identified(None, absence=absence)
+    return Identified(found, binding) if absence is None else Identified(None, absence=absence)
 
 
 def why_it_does_not_count(found: Registration | None) -> Reason | None:

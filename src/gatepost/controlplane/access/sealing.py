@@ -60,6 +60,13 @@ class Session(Sealed, frozen=True, kw_only=True, tag="session"):
     registration_id: str
 
 
+class DeviceToken(Sealed, frozen=True, kw_only=True, tag="token"):
+    """A device's token for its programs, bound to the device's key by its RFC 7638 thumbprint, in hex."""
+
+    registration_id: str
+    thumbprint: str
+
+
 _T = TypeVar("_T", bound=Sealed)
 
 
