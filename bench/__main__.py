@@ -23,6 +23,7 @@ from bench import (
     evaluation,
     long_polls,
     policy,
+    resume,
     server,
     worst_case,
 )
@@ -48,6 +49,7 @@ _MEASUREMENTS: Final[dict[str, Callable[[Path], tuple[Figure, ...]]]] = {
     "policy": policy.measure,
     "decisions": decisions.measure,
     "cutting": cutting.measure,
+    "resume": resume.measure,
     "administration": administration.measure,
 }
 

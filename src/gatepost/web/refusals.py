@@ -46,7 +46,7 @@ _LOOKING: Final = (
 _NO_ANSWER: Final = "The Gatepost agent of this device was asked to vouch for this browser, and did not answer."
 _AGAIN_AFTER_A_TRY: Final = 5
 """Seconds after which a page asks again that waits for another window's login to end."""
-_AGAIN: Final = 2
+_AGAIN: Final = 1
 """Seconds after which a page that waits for a report asks again."""
 _STYLE: Final = (
     "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:12vh auto;padding:0 1.2rem;color-scheme:light dark}"
