@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gatepost.agent.browsers import BrowserListener, Voucher
+from gatepost.agent.doctor import Health, examine_browsers
 from gatepost.client.identity import DeviceKey, EnrolledAs
 from gatepost.wire import jws
 from gatepost.wire.vouch import Vouch
@@ -182,3 +184,34 @@ def _status(port: int, listener: BrowserListener) -> int | None:
     except ConnectionRefusedError:
         listener._ending.wait(0.05)  # noqa: SLF001 - waits without a clock.
         return None
+
+
+def test_the_doctor_sees_who_listens(voucher: Voucher, port: int) -> None:
+    """An agent, nobody, another program; or that it is turned off."""
+    assert [Health.WELL] == [item.health for item in examine_browsers(0)]
+    (nobody,) = examine_browsers(port)
+    assert (Health.ODD, True) == (nobody.health, "is the agent running?" in nobody.words)
+    listener = BrowserListener(voucher, port, pytest.fail)
+    listener.start()
+    (agent,) = examine_browsers(port)
+    listener.stop()
+    assert (Health.WELL, f"an agent vouches for them at port {port} of 127.0.0.1") == (agent.health, agent.words)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nServer: other\r\nContent-Length: 0\r\n\r\n", b"hello\r\n\r\n"])
+def test_the_doctor_sees_that_another_program_has_the_port(answer: bytes) -> None:
+    """Whatever it speaks."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+
+        def speak() -> None:
+            connection, _ = taken.accept()
+            with connection:
+                connection.recv(1_000)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=speak)
+        thread.start()
+        (found,) = examine_browsers(int(taken.getsockname()[1]))
+        thread.join()
+    assert found.health in {Health.ILL, Health.ODD}
+    assert "vouches" not in found.words

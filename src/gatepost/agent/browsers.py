@@ -8,6 +8,8 @@ Whoever may open a connection to 127.0.0.1 is on this device; that is all that i
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import threading
 from http import HTTPStatus
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from gatepost.client.identity import DeviceKey, EnrolledAs
 
 PATH: Final = "/vouch"
+LISTENER: Final = "gatepost-agent"
+"""What it calls itself in the header Server."""
 _HOST: Final = "127.0.0.1"
 _PATIENCE: Final = 5.0
 """Seconds for which a connection may say nothing."""
@@ -34,6 +38,16 @@ _AGAIN: Final = 30.0
 """Seconds after which it is tried again to listen."""
 _PARAMETERS: Final = 2
 _NAVIGATION: Final = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+_STYLE: Final = (
+    "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:12vh auto;padding:0 1.2rem}h1{font-size:1.5rem}"
+)
+_POLICY: Final = (
+    "default-src 'none'; frame-ancestors 'none'; style-src 'sha256-"
+    + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    + "'"
+)
 
 
 class Voucher:
@@ -161,7 +175,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = _PATIENCE
-    server_version = "gatepost"
+    server_version = LISTENER
     sys_version = ""
 
     def do_GET(self) -> None:
@@ -177,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        self.send_header("Content-Security-Policy", _POLICY)
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
@@ -189,6 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _page(told: str) -> bytes:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Not vouched for</title></head><body><h1>The Gatepost agent did not vouch for this browser</h1>"
+        f"<title>Not vouched for</title><style>{_STYLE}</style></head><body>"
+        "<h1>The Gatepost agent did not vouch for this browser</h1>"
         f"<p>{html.escape(told)}</p></body></html>\n"
     ).encode()

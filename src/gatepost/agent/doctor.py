@@ -6,11 +6,13 @@ what it cannot see, and goes on.
 
 from __future__ import annotations
 
+import http.client
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gatepost.agent.browsers import LISTENER
 from gatepost.agent.cycle import kept_checks
 from gatepost.core.device import VARIABLES
 from gatepost.errors import GatepostError, InputError, StateError, TransportError
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from gatepost.core.finding import Findings, Location
     from gatepost.stores.interface import Store
 
+_PATIENCE: Final = 3.0
+"""Seconds in which a listener on this machine answers."""
 _SKEW: Final = 60
 """Seconds by which the device's clock may differ from the server's before it is worth a word; the server's clock judges."""
 
@@ -110,6 +114,24 @@ def examine_server(server: Server, now: int) -> tuple[Examination, ...]:
             Examination("clock", health, f"{abs(skew)} s {'ahead of' if skew >= 0 else 'behind'} the server's")
         )
     return tuple(found)
+
+
+def examine_browsers(port: int) -> tuple[Examination, ...]:
+    """Look whether an agent listens for browsers."""
+    if not port:
+        return (Examination("browsers", Health.WELL, "none is vouched for: browser_port is 0"),)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+    try:
+        connection.request("GET", "/")
+        ours = connection.getresponse().headers.get("Server", "").strip() == LISTENER
+    except (OSError, http.client.HTTPException) as error:
+        words = f"nothing answers at port {port} of 127.0.0.1 ({error}): is the agent running?"
+        return (Examination("browsers", Health.ODD, words),)
+    finally:
+        connection.close()
+    if not ours:
+        return (Examination("browsers", Health.ILL, f"another program has port {port} of 127.0.0.1 (browser_port)"),)
+    return (Examination("browsers", Health.WELL, f"an agent vouches for them at port {port} of 127.0.0.1"),)
 
 
 def examine_stores(

@@ -13,6 +13,7 @@ from gatepost import __version__
 from gatepost.agent.doctor import (
     Examination,
     Health,
+    examine_browsers,
     examine_host,
     examine_last,
     examine_server,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gatepost.agent.host import Host
-    from gatepost.cli.places import PlaceSettings
+    from gatepost.cli.settings import AgentSettings
     from gatepost.core.check import Check
     from gatepost.stores.interface import Store
 
@@ -55,7 +56,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     examinations: tuple[Examination, ...]
 
 
-def examine(state: Path, host: Host, places: PlaceSettings) -> Page:
+def examine(state: Path, host: Host, settings: AgentSettings) -> Page:
     """Look at everything that can be looked at with these rights."""
     folder = StateFolder(state)
     found = [*examine_host(host), *examine_state(folder)]
@@ -67,10 +68,11 @@ def examine(state: Path, host: Host, places: PlaceSettings) -> Page:
     if enrolled is not None:
 
         def stores(check: Check) -> tuple[Store, ...]:
-            return find_stores(check.locations, places, refused=RefusedPins(folder.path / REFUSED_PINS))
+            return find_stores(check.locations, settings, refused=RefusedPins(folder.path / REFUSED_PINS))
 
         with Server(enrolled.server, enrolled.server_ca) as server:
             found += examine_server(server, now())
+        found += examine_browsers(settings.browser_port)
         found += examine_stores(folder, enrolled, stores)
     return Page(
         gatepost=__version__,
