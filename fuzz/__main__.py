@@ -11,10 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fuzz import core, stores, wire
+from fuzz import access, core, stores, wire
 
 _FOLDER = Path(".fuzz") / "work"
-_TARGETS = (*core.TARGETS, *wire.TARGETS, *stores.TARGETS)
+_TARGETS = (*core.TARGETS, *wire.TARGETS, *stores.TARGETS, *access.TARGETS)
 _UNITS = re.compile(r"^stat::number_of_executed_units:\s+(\d+)", re.MULTILINE)
 _COVERED = re.compile(r"\bcov: (\d+)")
 

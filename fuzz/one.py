@@ -19,9 +19,9 @@ _MEMORY = 2_048
 def main(name: str, seconds: str, folder: str) -> None:
     """Fuzz; never returns."""
     with atheris.instrument_imports(include=["gatepost"]):
-        from fuzz import core, stores, wire  # noqa: PLC0415 - only what is imported in here is instrumented.
+        from fuzz import access, core, stores, wire  # noqa: PLC0415 - only what is imported in here is instrumented.
 
-    target = (core.TARGETS | wire.TARGETS | stores.TARGETS)[name]
+    target = (core.TARGETS | wire.TARGETS | stores.TARGETS | access.TARGETS)[name]
     corpus = Path(folder) / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(target.seeds()):

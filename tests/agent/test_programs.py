@@ -127,6 +127,7 @@ def test_what_is_no_request_is_refused_in_words(device: Device, path: Path, aske
         (b"{}\n", "no question of ours"),
         (b'{"url": "https://a.example/", "sign": "this"}\n', "no question of ours"),
         (b"\xff\n", "no question of ours"),
+        (b'{"url": "https://a\x80.example/"}\n', "no question of ours"),
         (b"x" * 10_000, "no question of ours"),
     ],
 )

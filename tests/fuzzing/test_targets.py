@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fuzz import core, stores, wire
+from fuzz import access, core, stores, wire
 
-TARGETS = core.TARGETS | wire.TARGETS | stores.TARGETS
+TARGETS = core.TARGETS | wire.TARGETS | stores.TARGETS | access.TARGETS
 # SQLite files cost a millisecond or two each, all else much less.
 EXAMPLES = {"database": 40, "key_database": 40}
 

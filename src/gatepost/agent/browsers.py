@@ -15,7 +15,7 @@ import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from gatepost.wire import jws
 from gatepost.wire.vouch import MAXIMUM_CHALLENGE, Vouch
@@ -60,12 +60,12 @@ class Voucher:
 
     def answer(self, target: str, headers: Message, port: int) -> tuple[HTTPStatus, str]:
         """Return 303 and where a window goes on to, or another status and why it does not."""
-        parts = urlsplit(target)
+        path, _, query = target.partition("?")
         if problem := _refuse(headers, port):
             return HTTPStatus.FORBIDDEN, problem
-        if parts.path != PATH:
+        if path != PATH:
             return HTTPStatus.NOT_FOUND, "There is nothing here."
-        asked = _read(parts.query)
+        asked = _read(query)
         if asked is None:
             return HTTPStatus.BAD_REQUEST, "This is not what a login asks."
         server = self._enrolled.server

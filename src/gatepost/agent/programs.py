@@ -190,7 +190,7 @@ class ProgramListener:
         try:
             asked = msgspec.json.decode(line, type=Asked)
             headers = self._minter.mint(asked)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return Given(problem=f"this is no question of ours: {error}")
         except InputError as error:
             return Given(problem=str(error))
@@ -232,7 +232,7 @@ def ask_agent(path: Path, asked: Asked) -> dict[str, str]:
         ) from error
     try:
         given = msgspec.json.decode(answer, type=Given)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError("--state", f"has something else than an agent at {path} ({error})") from error
     if given.problem or not given.headers:
         raise InputError("the agent", f"gave no token: {given.problem or 'it said nothing'}")
