@@ -29,7 +29,7 @@ def storage(request: pytest.FixtureRequest) -> Iterator[SqlStorage]:
 
 
 def _spend(storage: SqlStorage, digest: bytes, ends_at: int) -> bool:
-    with storage.writing() as records:
+    with storage.writing(alone=False) as records:
         return records.spent.spend(digest, ends_at)
 
 
@@ -38,16 +38,24 @@ def test_it_counts_once(storage: SqlStorage) -> None:
     assert [True, False, True] == [_spend(storage, digest, 1_000) for digest in (b"1", b"1", b"2")]
 
 
-def test_it_counts_once_for_many_at_once(storage: SqlStorage) -> None:
-    """They wait for each other."""
+@pytest.mark.postgresql
+def test_it_counts_once_for_many_at_once(request: pytest.FixtureRequest) -> None:
+    """In several processes, each with what it has opened itself."""
+    cluster = request.getfixturevalue("cluster")
+    url = cluster.create()
+    migrate(url)
+    opened = [open_storage(url, samples.MASTER_KEY, bytes) for _ in range(4)]
     together = Barrier(4)
 
-    def spend(_: int) -> bool:
+    def spend(number: int) -> list[bool]:
         together.wait()
-        return _spend(storage, b"1", 1_000)
+        return [_spend(opened[number], b"%d" % item, 1_000) for item in range(50)]
 
     with ThreadPoolExecutor(4) as pool:
-        assert [False, False, False, True] == sorted(pool.map(spend, range(4)))
+        told = list(pool.map(spend, range(4)))
+    assert [1] * 50 == [sum(column) for column in zip(*told, strict=True)]
+    for storage in opened:
+        storage.close()
 
 
 def test_what_is_undone_was_not_spent(storage: SqlStorage) -> None:

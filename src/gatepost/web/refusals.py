@@ -34,7 +34,7 @@ REFUSED: Final = "/access/v1/refused"
 _NAME: Final = 100
 _MESSAGE: Final = 300
 _CHECKS: Final = 3
-"""Characters and checks of which the page tells: all of it fits into 8 KiB of a header, also in letters beyond ASCII."""
+"""Characters and checks of which the page tells: all of it fits into 9 KiB of a header, also in letters beyond ASCII."""
 _WAITING: Final = (
     "This device has not reported lately. It was asked to, and this page goes on by itself within half a minute.",
     "If it does not, please make sure that the device is online and that its Gatepost agent runs.",

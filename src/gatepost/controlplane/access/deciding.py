@@ -129,7 +129,7 @@ class Access:
         found = find_program(view, question, self._now())
         if found is None:
             return None
-        with self._storage.writing() as records:
+        with self._storage.writing(alone=False) as records:
             return found if records.spent.spend(found.proof, found.ends_at) else None
 
     def _judge(

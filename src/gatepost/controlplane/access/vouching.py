@@ -182,7 +182,7 @@ class Vouching:
         return challenge
 
     def _spend(self, document: Challenge | Code) -> bool:
-        with self._storage.writing() as records:
+        with self._storage.writing(alone=False) as records:
             return records.spent.spend(hashlib.sha256(document.number.encode()).digest(), document.ends_at)
 
     def draw(self) -> str:
