@@ -84,6 +84,14 @@ class NoPassWithoutProof(RuleBasedStateMachine):
                 )
 
     @precondition(lambda self: self.world.actors)
+    @rule(number=_ACTORS)
+    def log_in(self, number: int) -> None:
+        """Have a device vouch for a browser, which is let in where the device is."""
+        actor = self._actor(number)
+        self.world.log_in(actor)
+        assert self.world.is_browser_let_in(actor) == self.world.may_browse(actor), f"{actor.name} should let browse"
+
+    @precondition(lambda self: self.world.actors)
     @rule(number=_ACTORS, intent=st.sampled_from(list(Intent)))
     def report(self, number: int, intent: Intent) -> None:
         """Have a device say whatever it likes."""

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import msgspec
@@ -25,6 +26,7 @@ from gatepost.controlplane.access.answers import Question
 from gatepost.controlplane.access.deciding import Access
 from gatepost.controlplane.access.memory import Memory as AccessMemory
 from gatepost.controlplane.access.recording import AccessRecorder
+from gatepost.controlplane.access.vouching import Completed, Turned, Vouching
 from gatepost.controlplane.administration.restoring import settle_restored
 from gatepost.controlplane.administration.services import Services
 from gatepost.controlplane.calls import Calls
@@ -40,6 +42,7 @@ from gatepost.web.limits import LimitSettings, Rate
 from gatepost.wire import jws
 from gatepost.wire.checks import Checks
 from gatepost.wire.device import CheckAnswer, Enrolled, Facts, PlacedCandidate, Report, Sync, Synced, decode
+from gatepost.wire.vouch import Vouch
 from tests.certificates import CertificateAuthority
 from tests.controlplane.house import PLACE, House, Member, prove
 from tests.services import MASTER_KEY, access_of, rule_of, surround
@@ -101,6 +104,15 @@ class Shown(msgspec.Struct, frozen=True):
     judged_at: int
 
 
+class Window(msgspec.Struct, frozen=True):
+    """A browser's session beside a device: for which application, until when (ms), and under which of the server's secrets."""
+
+    session: str
+    app: str
+    ends: int
+    secret: int
+
+
 class Actor(msgspec.Struct):
     """A device: what it holds, and what the model knows of it."""
 
@@ -114,6 +126,7 @@ class Actor(msgspec.Struct):
     signed: tuple[bytes, bytes, str] = (b"", b"\0" * 64, "")
     """The newest nonce that its certificate's key signed, the signature, and the key."""
     shown: Shown | None = None
+    window: Window | None = None
     revoked: bool = False
     deleted: bool = False
     registration: str = ""
@@ -206,6 +219,7 @@ class World:
         # Time stands still between two looks: none is ever too old, so whatever is served was not forgotten.
         self._memory = AccessMemory(house.storage, lambda: 0.0)
         self._deciding = Access(house.storage, house.clock, AccessRecorder(house.storage, house.clock), self._memory)
+        self._vouching = Vouching(house.storage, self._deciding, house.clock, os.urandom, (house.url,), 8645)
         for actor in self.actors:
             actor.member.house = house
 
@@ -470,18 +484,50 @@ class World:
                 assert self._may_pass(actor, actor.shown), f"{actor.name} passes"
         for actor in self.actors:
             assert not self.is_let_in(actor) or self._may_pass(actor, actor.shown), f"{actor.name} passes at the proxy"
+            assert not self.is_browser_let_in(actor) or self.may_browse(actor), f"a browser beside {actor.name} passes"
 
     def is_let_in(self, actor: Actor) -> bool:
         """Tell whether a proxy is told to let a device in by the certificate that it holds: from memory, where that serves."""
+        return self._is_let_in(actor, certificate=hashlib.sha256(actor.held.issued.der).digest())
+
+    def is_browser_let_in(self, actor: Actor) -> bool:
+        """Tell whether a proxy is told to let in the browser for which the device vouched last, with every session it has."""
+        window = actor.window
+        return window is not None and self._is_let_in(actor, cookies={window.app: window.session})
+
+    def may_browse(self, actor: Actor) -> bool:
+        """Tell whether it may."""
+        window = actor.window
+        return (
+            window is not None
+            and self.door is not None
+            and (window.app, window.secret) == (self.door.app, self.secrets)
+            and self.house.clock() < window.ends
+            and self.may_pass(actor)
+        )
+
+    def log_in(self, actor: Actor) -> None:
+        """Have the device vouch for a browser, all the way; one that does not count cannot."""
+        if self.door is None:
+            return
+        asked = Question(credential=self.door.token, app=HOST, host=HOST, target="/", address="192.0.2.7")
+        account = self.house.account_id
+        request = _parameter(self._vouching.begin(asked, "state"), "request")
+        challenge = _parameter(self._vouching.challenge(account, request, "browser"), "challenge")
+        voucher = actor.member.sign(jws.Kind.VOUCH, Vouch(aud=actor.member.audience, challenge=challenge)).decode()
+        back = self._vouching.vouched(account, voucher, "browser")
+        assert isinstance(back, Turned) == (actor.revoked or actor.deleted)
+        if isinstance(back, Turned):
+            return
+        done = self._vouching.complete(asked, _parameter(back, "code"), "state")
+        assert isinstance(done, Completed)
+        actor.window = Window(done.session, done.app_id, self.house.clock() + 10 * MINUTE, self.secrets)
+
+    def _is_let_in(self, actor: Actor, **known_by: Any) -> bool:  # noqa: ANN401 - the fields of a question.
         if self.door is None:
             return False
         question = Question(
-            credential=self.door.token,
-            app=HOST,
-            host=HOST,
-            target="/",
-            address="192.0.2.7",
-            certificate=hashlib.sha256(actor.held.issued.der).digest(),
+            credential=self.door.token, app=HOST, host=HOST, target="/", address="192.0.2.7", **known_by
         )
         self._memory.refresh()
         answer = self._deciding.recall(question) or self._deciding.decide(question)
@@ -522,6 +568,11 @@ class World:
 
     def _post(self, path: str, document: bytes, headers: dict[str, str] | None = None) -> httpx2.Response:
         return self._runner.run(self._client.post(path, content=document, headers=headers or {}))
+
+
+def _parameter(url: str | Turned, name: str) -> str:
+    assert isinstance(url, str)
+    return dict(parse_qsl(urlsplit(url).query))[name]
 
 
 def _place(issued: Issued, signature: bytes) -> PlacedCandidate:
