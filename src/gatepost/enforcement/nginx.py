@@ -130,24 +130,31 @@ def _verified(address: Address, authority: str | None) -> list[str]:
     ]
 
 
+def _told(site: Site) -> list[str]:
+    """Say what Gatepost is told of every request, by nginx and not by the client."""
+    return [
+        f"proxy_set_header X-Gatepost-Proxy {site.token};",
+        f"proxy_set_header X-Gatepost-App {site.app};",
+        "proxy_set_header X-Gatepost-Host $http_host;",
+        "proxy_set_header X-Gatepost-Target $request_uri;",
+        "proxy_set_header X-Gatepost-Address $remote_addr;",
+        "proxy_set_header X-Gatepost-Certificate $ssl_client_escaped_cert;",
+        "proxy_set_header Cookie $http_cookie;",
+    ]
+
+
 def _asking(site: Site, name: str) -> list[str]:
     *reaching, target = _gatepost(site, name)
     return [
         "location = /_gatepost/decide {",
         "    internal;",
         *_indent(reaching),
-        f"    proxy_set_header X-Gatepost-Proxy {site.token};",
-        f"    proxy_set_header X-Gatepost-App {site.app};",
-        "    proxy_set_header X-Gatepost-Host $http_host;",
-        "    proxy_set_header X-Gatepost-Target $request_uri;",
-        "    proxy_set_header X-Gatepost-Address $remote_addr;",
-        "    proxy_set_header X-Gatepost-Certificate $ssl_client_escaped_cert;",
+        *_indent(_told(site)),
         "    proxy_set_header CF-Access-Client-Id $http_cf_access_client_id;",
         "    proxy_set_header CF-Access-Client-Secret $http_cf_access_client_secret;",
         "    proxy_set_header X-Gatepost-Method $request_method;",
         "    proxy_set_header Gatepost-Token $http_gatepost_token;",
         "    proxy_set_header Gatepost-DPoP $http_gatepost_dpop;",
-        "    proxy_set_header Cookie $http_cookie;",
         f"    {target}/access/v1/decide;",
         "}",
     ]
@@ -185,13 +192,7 @@ def _own(site: Site, name: str) -> list[str]:
         f"location {OWN} {{",
         *_indent(reaching),
         "    proxy_method GET;",
-        f"    proxy_set_header X-Gatepost-Proxy {site.token};",
-        f"    proxy_set_header X-Gatepost-App {site.app};",
-        "    proxy_set_header X-Gatepost-Host $http_host;",
-        "    proxy_set_header X-Gatepost-Target $request_uri;",
-        "    proxy_set_header X-Gatepost-Address $remote_addr;",
-        "    proxy_set_header X-Gatepost-Certificate $ssl_client_escaped_cert;",
-        "    proxy_set_header Cookie $http_cookie;",
+        *_indent(_told(site)),
         "    proxy_set_header Accept $http_accept;",
         "    proxy_intercept_errors off;",
         "    proxy_redirect off;",
